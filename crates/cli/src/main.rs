@@ -1,0 +1,2 @@
+//! hftune
+fn main() {}

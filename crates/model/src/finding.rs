@@ -1,0 +1,233 @@
+//! What verify found of a setting: three proofs, a verdict, a reason and a remedy.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::setting::{Setting, When};
+
+/// One proof: what was read, and whether it is as desired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proof {
+    /// It was read and is as desired.
+    Holds(String),
+    /// It was read and is not as desired.
+    Differs(String),
+    /// It was read, is not as desired, and something named in the reason wins over it.
+    Overridden(String, String),
+    /// It cannot be read: the reason.
+    Unknown(String),
+    /// Only root may read it: the reason.
+    NotPermitted(String),
+    /// There is nothing to read for this setting: the reason.
+    None(String),
+}
+
+impl Proof {
+    /// The value that was read.
+    pub fn value(&self) -> Option<&str> {
+        match self {
+            Self::Holds(value) | Self::Differs(value) | Self::Overridden(value, _) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Holds where `holds` is true, otherwise differs.
+    pub fn of(holds: bool, value: impl Into<String>) -> Self {
+        if holds {
+            Self::Holds(value.into())
+        } else {
+            Self::Differs(value.into())
+        }
+    }
+}
+
+impl Serialize for Proof {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.value().serialize(serializer)
+    }
+}
+
+/// The verdict on a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Saved, live and in effect, as far as each exists for it.
+    Ok,
+    /// Not as desired.
+    Wrong,
+    /// A later file or another tool wins; it is named.
+    Overridden,
+    /// Saved; the running kernel follows at the next boot.
+    RebootPending,
+    /// Does not exist on this host.
+    NotApplicable,
+    /// The kernel, the firmware or a guard of hftune forbids it.
+    NotPermitted,
+    /// The kernel took the nearest value it can hold.
+    Rounded,
+    /// Could not be read.
+    Unknown,
+}
+
+impl Verdict {
+    /// All verdicts, in the order in which reports list them.
+    pub const ALL: [Self; 8] = [
+        Self::Ok,
+        Self::Wrong,
+        Self::Overridden,
+        Self::RebootPending,
+        Self::NotApplicable,
+        Self::NotPermitted,
+        Self::Rounded,
+        Self::Unknown,
+    ];
+
+    /// Whether `verify` counts it as a finding (exit 3).
+    pub fn is_finding(self) -> bool {
+        matches!(self, Self::Wrong | Self::Overridden | Self::NotPermitted | Self::Unknown)
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Ok => "ok",
+            Self::Wrong => "wrong",
+            Self::Overridden => "overridden",
+            Self::RebootPending => "reboot-pending",
+            Self::NotApplicable => "not-applicable",
+            Self::NotPermitted => "not-permitted",
+            Self::Rounded => "rounded",
+            Self::Unknown => "unknown",
+        })
+    }
+}
+
+/// What verify found of one setting. The JSON fields are part of the contract of `hftune verify --format json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The setting's id.
+    pub id: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The desired value.
+    pub desired: String,
+    /// Survives the next boot.
+    pub saved: Proof,
+    /// The kernel holds it now.
+    pub live: Proof,
+    /// The kernel acts on it.
+    pub effect: Proof,
+    /// Why the verdict is what it is; for a proof that cannot be had, why.
+    pub reason: String,
+    /// The command or edit that mends it.
+    pub fix: Option<String>,
+}
+
+/// The three proofs of a setting, as a domain read them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proofs {
+    /// Survives the next boot.
+    pub saved: Proof,
+    /// The kernel holds it now.
+    pub live: Proof,
+    /// The kernel acts on it.
+    pub effect: Proof,
+    /// The remedy, where it is another than `hftune setup`.
+    pub fix: Option<String>,
+}
+
+impl Finding {
+    /// Judges a setting by its proofs.
+    pub fn judge(setting: &Setting, proofs: Proofs) -> Self {
+        let Proofs {
+            saved,
+            live,
+            effect,
+            fix,
+        } = proofs;
+        let named = [("saved", &saved), ("live", &live), ("effect", &effect)];
+        let first = |pick: fn(&Proof) -> bool| named.iter().find(|(_, proof)| pick(proof)).copied();
+
+        let (verdict, reason) = if let Some((_, Proof::Overridden(_, by))) =
+            first(|p| matches!(p, Proof::Overridden(..)))
+        {
+            (Verdict::Overridden, by.clone())
+        } else if let Some((name, Proof::Unknown(why))) = first(|p| matches!(p, Proof::Unknown(_))) {
+            (Verdict::Unknown, format!("{name}: {why}"))
+        } else if let Some((name, Proof::NotPermitted(why))) = first(|p| matches!(p, Proof::NotPermitted(_))) {
+            (Verdict::Unknown, format!("{name}: {why}"))
+        } else {
+            let differing: Vec<_> = named.iter().filter(|(_, p)| matches!(p, Proof::Differs(_))).collect();
+            if differing.is_empty() {
+                let absent: Vec<_> = named
+                    .iter()
+                    .filter_map(|(name, p)| match p {
+                        Proof::None(why) => Some(format!("{name}: {why}")),
+                        _ => None,
+                    })
+                    .collect();
+                if absent.len() == named.len() {
+                    (Verdict::Unknown, "no proof can be had".to_owned())
+                } else {
+                    (Verdict::Ok, absent.join("; "))
+                }
+            } else {
+                let only_running = !matches!(saved, Proof::Differs(_) | Proof::None(_));
+                if setting.when == When::Reboot && only_running {
+                    (
+                        Verdict::RebootPending,
+                        "saved; the running kernel was booted without it".to_owned(),
+                    )
+                } else {
+                    let text: Vec<_> = differing
+                        .iter()
+                        .map(|(name, proof)| match proof.value() {
+                            Some("") | None => format!("{name} is not set"),
+                            Some(value) => format!("{name} is {value}"),
+                        })
+                        .collect();
+                    (Verdict::Wrong, text.join(", "))
+                }
+            }
+        };
+        let fix = fix.or_else(|| match verdict {
+            Verdict::Wrong => Some("hftune setup".to_owned()),
+            Verdict::RebootPending => Some("reboot".to_owned()),
+            Verdict::Unknown if named.iter().any(|(_, p)| matches!(p, Proof::NotPermitted(_))) => {
+                Some("run it as root".to_owned())
+            }
+            _ => None,
+        });
+        let reason = match (&setting.note, reason.is_empty()) {
+            (Some(note), true) => note.clone(),
+            (Some(note), false) => format!("{reason}; {note}"),
+            (None, _) => reason,
+        };
+        Self {
+            id: setting.id.clone(),
+            verdict,
+            desired: setting.desired.clone(),
+            saved,
+            live,
+            effect,
+            reason,
+            fix,
+        }
+    }
+}
+
+/// A setting of the profile that is not set on this host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Skipped {
+    /// The setting's id.
+    pub id: String,
+    /// not-applicable, not-permitted or overridden.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
+}

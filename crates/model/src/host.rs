@@ -1,0 +1,281 @@
+//! The facts of one machine. Everything later is a function of these and of the profile.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::{CpuSet, Size};
+
+/// What this machine is.
+#[derive(Debug, Clone, PartialEq, Serialize, Default)]
+pub struct Host {
+    /// Its CPUs and how they hang together.
+    pub cpus: Cpus,
+    /// NUMA nodes in rising order.
+    pub nodes: Vec<Node>,
+    /// Memory of the whole machine.
+    pub memory: Memory,
+    /// Network ports.
+    pub nics: Vec<Nic>,
+    /// Device interrupts in rising order of their number.
+    pub irqs: Irqs,
+    /// The running kernel.
+    pub kernel: Kernel,
+    /// The distribution, from os-release.
+    pub distribution: Distribution,
+    /// What boots it.
+    pub boot_loader: BootLoader,
+    /// The hypervisor or container it runs in; `None` on bare metal.
+    pub virtualization: Option<String>,
+    /// systemd, and the services that would fight with hftune.
+    pub services: Services,
+    /// What could not be read, as "path: reason". Nothing in here is taken for a fact elsewhere.
+    pub unread: Vec<String>,
+}
+
+/// CPUs and their relations, from `/sys/devices/system/cpu`.
+#[derive(Debug, Clone, PartialEq, Serialize, Default)]
+pub struct Cpus {
+    /// CPUs that exist.
+    pub present: CpuSet,
+    /// CPUs that run.
+    pub online: CpuSet,
+    /// CPUs that this process may use (cpusets and containers hide some); `None` where it is not the live machine.
+    pub allowed: Option<CpuSet>,
+    /// Model name, from `/proc/cpuinfo`.
+    pub model: Option<String>,
+    /// Physical cores of the online CPUs, in rising order of their first CPU.
+    pub cores: Vec<Core>,
+    /// `/sys/devices/system/cpu/isolated`; `None` where the file is missing.
+    pub isolated: Option<CpuSet>,
+    /// `/sys/devices/system/cpu/nohz_full`; `None` where the file is missing, empty where it reads "(null)".
+    pub nohz_full: Option<CpuSet>,
+    /// `/sys/devices/system/cpu/smt/control`: on, off, forceoff, notsupported, notimplemented.
+    pub smt: Option<String>,
+    /// Flags of the first CPU that matter here: constant_tsc, nonstop_tsc, pdpe1gb, hypervisor, ...
+    pub flags: Vec<String>,
+    /// Last-level cache domains: the CPUs that share each one.
+    pub last_level_caches: Vec<Cache>,
+    /// Current clock source.
+    pub clocksource: Option<String>,
+    /// cpufreq driver of the first policy; `None` where there is none.
+    pub cpufreq_driver: Option<String>,
+    /// cpuidle driver; `None` where there is none.
+    pub cpuidle_driver: Option<String>,
+}
+
+/// One physical core.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+pub struct Core {
+    /// Its online SMT siblings.
+    pub cpus: CpuSet,
+    /// `physical_package_id`; -1 where the firmware says nothing.
+    pub package: i32,
+    /// NUMA node; `None` where no node lists it.
+    pub node: Option<u32>,
+    /// Performance or efficient core on hybrid machines.
+    pub kind: CoreKind,
+}
+
+/// Kinds of cores on hybrid machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum CoreKind {
+    /// All cores are alike.
+    #[default]
+    Uniform,
+    /// A performance core (`/sys/devices/cpu_core/cpus`, or the highest `cpu_capacity`).
+    Performance,
+    /// An efficient core (`/sys/devices/cpu_atom/cpus`, or a lower `cpu_capacity`).
+    Efficient,
+}
+
+/// A cache that several CPUs share.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+pub struct Cache {
+    /// 1, 2 or 3.
+    pub level: u32,
+    /// Size as the kernel writes it, like "32768K".
+    pub size: String,
+    /// The CPUs that share it.
+    pub cpus: CpuSet,
+}
+
+/// A NUMA node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+pub struct Node {
+    /// Its number.
+    pub id: u32,
+    /// Its CPUs; empty for a memory-only node.
+    pub cpus: CpuSet,
+    /// Its memory.
+    pub memory: Size,
+    /// Pools of huge pages, by page size in KiB.
+    pub huge_pages: BTreeMap<u64, HugePages>,
+}
+
+/// One pool of huge pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
+pub struct HugePages {
+    /// Pages in the pool.
+    pub total: u64,
+    /// Pages nobody uses.
+    pub free: u64,
+}
+
+/// Memory of the machine, from `/proc/meminfo`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
+pub struct Memory {
+    /// MemTotal.
+    pub total: Size,
+    /// MemAvailable.
+    pub available: Size,
+    /// Default huge page size.
+    pub huge_page_size: Option<Size>,
+    /// SwapTotal.
+    pub swap: Size,
+}
+
+/// A network port that has a device behind it.
+#[derive(Debug, Clone, PartialEq, Serialize, Default)]
+pub struct Nic {
+    /// Interface name.
+    pub name: String,
+    /// Kernel driver, like mlx5_core.
+    pub driver: Option<String>,
+    /// PCI address, like 0000:3b:00.0.
+    pub pci_address: Option<String>,
+    /// PCI vendor and device, like 15b3:1017.
+    pub pci_id: Option<String>,
+    /// NUMA node; `None` where the firmware says nothing (-1).
+    pub node: Option<u32>,
+    /// Speed in Mbit/s while the link is up.
+    pub speed_mbps: Option<u64>,
+    /// operstate: up, down, unknown, ...
+    pub state: Option<String>,
+    /// MAC address.
+    pub mac: Option<String>,
+    /// Whether libvma can drive it (mlx5_core, mlx4_core/mlx4_en) or only the kernel stack.
+    pub vma_capable: bool,
+}
+
+/// The interrupts of devices.
+#[derive(Debug, Clone, PartialEq, Serialize, Default)]
+pub struct Irqs {
+    /// Every numbered IRQ.
+    pub list: Vec<Irq>,
+    /// `/proc/irq/default_smp_affinity`, which new IRQs get.
+    pub default_affinity: Option<CpuSet>,
+}
+
+/// One numbered IRQ.
+#[derive(Debug, Clone, PartialEq, Serialize, Default)]
+pub struct Irq {
+    /// Its number.
+    pub number: u32,
+    /// Device and queue, the last words of its line in `/proc/interrupts`; empty where nobody requested it.
+    pub name: String,
+    /// Chip and hardware number, like "PCI-MSIX-0000:01:00.0 1-edge".
+    pub chip: String,
+    /// Interrupts so far, all CPUs together.
+    pub count: u64,
+    /// `smp_affinity_list`: where it was asked to fire.
+    pub requested: Option<CpuSet>,
+    /// `effective_affinity_list`: where it fires.
+    pub effective: Option<CpuSet>,
+    /// Whether the kernel manages its affinity itself (user writes fail). `None`: cannot be told without writing.
+    pub managed: Option<bool>,
+}
+
+/// The running kernel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+pub struct Kernel {
+    /// `uname -r`.
+    pub release: String,
+    /// Architecture, like x86_64.
+    pub architecture: String,
+    /// `/proc/cmdline`, without the newline.
+    pub cmdline: String,
+    /// The options of the kernel's configuration that hftune relies on, like "NO_HZ_FULL" -> true; an option is absent
+    /// where neither `/boot/config-RELEASE` nor `/lib/modules/RELEASE/config` nor `/proc/config.gz` could be read.
+    pub config: BTreeMap<String, bool>,
+    /// Whether it is a PREEMPT_RT kernel (`/sys/kernel/realtime`).
+    pub realtime: bool,
+    /// `/sys/kernel/security/lockdown`: none, integrity, confidentiality; `None` where the file is missing.
+    pub lockdown: Option<String>,
+    /// Boot id of this boot.
+    pub boot_id: Option<String>,
+}
+
+impl Kernel {
+    /// Major and minor version: (6, 12) of "6.12.0-55.el10".
+    pub fn version(&self) -> Option<(u32, u32)> {
+        let mut numbers = self.release.split(|c: char| !c.is_ascii_digit());
+        Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+    }
+}
+
+/// The distribution, from `/etc/os-release`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+pub struct Distribution {
+    /// ID, like rocky.
+    pub id: String,
+    /// ID_LIKE.
+    pub like: Vec<String>,
+    /// VERSION_ID, like 9.4.
+    pub version: String,
+    /// PRETTY_NAME.
+    pub name: String,
+}
+
+/// What boots the machine and where its arguments live.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+pub struct BootLoader {
+    /// The kind that was found.
+    pub kind: BootKind,
+    /// The text of the files that hold boot arguments, by path: `/etc/default/grub`, `/etc/default/grub.d/*.cfg`,
+    /// `/boot/grub/grub.cfg`, `/boot/loader/entries/*.conf`, `/etc/kernel/cmdline`, `/boot/grub2/grubenv`. Only what
+    /// exists and could be read as UTF-8.
+    #[serde(skip)]
+    pub files: BTreeMap<PathBuf, String>,
+}
+
+/// Kinds of boot loader configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum BootKind {
+    /// `update-grub` makes `/boot/grub/grub.cfg` from `/etc/default/grub` and its drop-ins (Debian, Ubuntu).
+    GrubMkconfig,
+    /// Boot Loader Specification entries in `/boot/loader/entries` (RHEL family, Fedora).
+    Bls,
+    /// An image owned by ostree or bootc.
+    Ostree,
+    /// None that hftune knows.
+    #[default]
+    Unknown,
+}
+
+/// systemd and the services that set what hftune sets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+pub struct Services {
+    /// Whether systemd is running as the init system (`/run/systemd/system` exists).
+    pub systemd: bool,
+    /// Services that would fight with hftune and are installed, in a fixed order.
+    pub rivals: Vec<Rival>,
+    /// The active tuned profile (`/etc/tuned/active_profile`), where tuned is installed.
+    pub tuned_profile: Option<String>,
+}
+
+/// An installed service that sets what hftune sets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+pub struct Rival {
+    /// Unit name, like irqbalance.service.
+    pub unit: String,
+    /// Whether it starts at boot (a link in a `.wants` directory below `/etc/systemd/system`).
+    pub enabled: bool,
+    /// Whether it is masked.
+    pub masked: bool,
+    /// Whether its process is running.
+    pub running: bool,
+}

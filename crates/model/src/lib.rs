@@ -1,0 +1,33 @@
+//! The words of hftune as types. No I/O happens here.
+//!
+//! Data flows one way through them:
+//!
+//! ```text
+//! Host -> Setting -> Finding -> Plan -> Transaction -> Finding -> report
+//! ```
+//!
+//! | word | type |
+//! |---|---|
+//! | host | [`host::Host`] |
+//! | profile | [`profile::Profile`] |
+//! | housekeeping / isolated CPUs | [`cpu_plan::CpuPlan`] |
+//! | setting | [`setting::Setting`] |
+//! | proof, verdict | [`finding::Proof`], [`finding::Verdict`] |
+//! | plan | [`plan::Plan`] |
+//! | transaction | [`transaction::Transaction`] |
+
+pub mod cpu_plan;
+pub mod cpuset;
+pub mod error;
+pub mod finding;
+pub mod host;
+pub mod names;
+pub mod plan;
+pub mod profile;
+pub mod setting;
+pub mod size;
+pub mod transaction;
+
+pub use cpuset::CpuSet;
+pub use error::{Error, Kind, Result};
+pub use size::Size;

@@ -1,0 +1,82 @@
+//! A plan: the settings whose state differs, and the exact steps that would be taken.
+
+use serde::{Deserialize, Serialize};
+
+use crate::cpu_plan::CpuPlan;
+use crate::finding::Skipped;
+use crate::setting::{Artifact, When};
+
+/// What `setup` would do. Its JSON is the contract of `hftune plan --json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// "hftune/plan/1".
+    pub schema: &'static str,
+    /// Name of the profile.
+    pub profile: String,
+    /// The split of the CPUs.
+    pub cpus: CpuPlan,
+    /// Settings whose state differs.
+    pub changes: Vec<Change>,
+    /// Settings of the profile that are not set on this host.
+    pub skipped: Vec<Skipped>,
+    /// What the operator should know before saying yes.
+    pub warnings: Vec<String>,
+    /// How many settings are as desired already.
+    pub unchanged: usize,
+    /// The steps, in the order in which they are taken.
+    pub steps: Vec<Step>,
+}
+
+impl Plan {
+    /// The version of the JSON contract.
+    pub const SCHEMA: &'static str = "hftune/plan/1";
+
+    /// Whether the machine must be rebooted for the changes to take effect.
+    pub fn needs_reboot(&self) -> bool {
+        self.changes.iter().any(|change| change.when == When::Reboot)
+    }
+}
+
+/// A setting whose state differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The setting's id.
+    pub id: String,
+    /// What it is now.
+    pub from: String,
+    /// What it will be.
+    pub to: String,
+    /// When that takes effect.
+    pub when: When,
+    /// Why the profile wants it, or why it is put back.
+    pub why: String,
+}
+
+/// One step: an artifact that is not as it should be, and the settings it serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// The settings that need it; empty for what is put back because the profile no longer wants it.
+    pub ids: Vec<String>,
+    /// What is made so.
+    #[serde(flatten)]
+    pub action: Action,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "action")]
+pub enum Action {
+    /// Make an artifact so.
+    Set {
+        /// The artifact.
+        #[serde(flatten)]
+        artifact: Artifact,
+    },
+    /// Put a target back as it was before hftune first changed it.
+    Restore {
+        /// The target, by its key in the journal.
+        target: String,
+    },
+    /// `systemctl daemon-reload`, after unit files changed.
+    ReloadUnits,
+}

@@ -1,0 +1,167 @@
+//! A setting: one thing to be tuned on this host, and what on the host must be a certain way for it.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// What a kind of setting is, in words. One for each id or family of ids; `hftune explain` and `docs/` show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Doc {
+    /// The id, or the id of a family with a placeholder: `irq/NAME`.
+    pub id: &'static str,
+    /// What it does.
+    pub what: &'static str,
+    /// Why a trading server wants it.
+    pub why: &'static str,
+    /// What it costs, or when it does nothing.
+    pub trade_off: &'static str,
+    /// Where each proof is read.
+    pub read: &'static str,
+    /// Where the facts come from.
+    pub source: &'static str,
+}
+
+/// When a change takes effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum When {
+    /// At once.
+    Now,
+    /// At the next boot.
+    Reboot,
+}
+
+/// One thing to be tuned on this host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Id in the kernel's words: `sysctl/vm.swappiness`, `irq/ens1f0-rx-3`.
+    pub id: String,
+    /// The desired value as a person reads it.
+    pub desired: String,
+    /// When a change of it takes effect.
+    pub when: When,
+    /// Its words.
+    pub doc: &'static Doc,
+    /// A remark for this host: a rounding, a value that does nothing here.
+    pub note: Option<String>,
+    /// What must be a certain way on the host. Several settings may share an artifact (a line each in one file).
+    pub artifacts: Vec<Artifact>,
+}
+
+/// A state of one thing on the host. Applying a plan is making artifacts so; each is recorded before it is changed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "artifact")]
+pub enum Artifact {
+    /// A regular file with this content. An existing file keeps its mode, owner and label; a new one gets `mode`.
+    File {
+        /// Absolute path on the host.
+        path: PathBuf,
+        /// The whole content.
+        content: String,
+        /// Permission bits of a new file.
+        mode: u32,
+    },
+    /// A symbolic link.
+    Link {
+        /// Absolute path on the host.
+        path: PathBuf,
+        /// Where it points.
+        target: String,
+    },
+    /// A file that is not there.
+    NoFile {
+        /// Absolute path on the host.
+        path: PathBuf,
+    },
+    /// A value that the running kernel holds in `/proc` or `/sys`.
+    Kernel {
+        /// Absolute path on the host.
+        path: PathBuf,
+        /// The value to write.
+        value: String,
+        /// How what is read back is compared with it.
+        compare: Compare,
+    },
+    /// The CPUs that a kernel thread may use.
+    Thread {
+        /// Its process id.
+        pid: u32,
+        /// Its name, checked again before it is moved, since ids are used again.
+        comm: String,
+        /// CPUs as a list.
+        cpus: String,
+    },
+    /// A unit that runs, or does not.
+    Unit {
+        /// Unit name.
+        name: String,
+        /// Whether it is to be active.
+        active: bool,
+    },
+    /// What a program makes out of other files; run when one of `inputs` changed.
+    Made {
+        /// Absolute path of the program.
+        program: PathBuf,
+        /// Its fixed arguments.
+        args: Vec<String>,
+        /// The files that it reads.
+        inputs: Vec<PathBuf>,
+        /// The files that it writes; recorded before it runs.
+        outputs: Vec<PathBuf>,
+        /// Whether the outputs are known to lag behind the inputs, so that it must run even if no input changes.
+        stale: bool,
+    },
+}
+
+/// How a kernel value that was read is compared with the one that was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Compare {
+    /// The same words, whatever white space is between them.
+    Words,
+    /// The word in brackets: `always madvise [never]`.
+    Bracketed,
+    /// The same CPUs, as lists.
+    CpuList,
+    /// The same CPUs, as hexadecimal masks.
+    CpuMask,
+}
+
+impl Compare {
+    /// The value that `text` holds, in the form in which values are shown and written back.
+    pub fn value(self, text: &str) -> String {
+        match self {
+            Self::Words => text.split_whitespace().collect::<Vec<_>>().join(" "),
+            Self::Bracketed => text
+                .split_once('[')
+                .and_then(|(_, rest)| rest.split_once(']'))
+                .map_or_else(|| text.trim(), |(word, _)| word)
+                .to_owned(),
+            Self::CpuList => {
+                crate::CpuSet::parse_list(text, None).map_or_else(|_| text.trim().to_owned(), |set| set.to_string())
+            }
+            Self::CpuMask => {
+                crate::CpuSet::parse_mask(text).map_or_else(|_| text.trim().to_owned(), |set| set.to_mask())
+            }
+        }
+    }
+
+    /// Whether the two texts hold the same value.
+    pub fn same(self, a: &str, b: &str) -> bool {
+        self.value(a) == self.value(b)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Compare;
+
+    #[test]
+    fn compares_as_the_kernel_writes() {
+        assert!(Compare::Words.same("4096\t131072\t16777216\n", "4096 131072 16777216"));
+        assert!(Compare::Bracketed.same("always madvise [never]\n", "never"));
+        assert!(!Compare::Bracketed.same("[always] madvise never\n", "never"));
+        assert!(Compare::CpuList.same("0,1\n", "0-1"));
+        assert!(Compare::CpuMask.same("00000000,00000003\n", "3"));
+    }
+}

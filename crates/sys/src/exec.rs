@@ -1,0 +1,56 @@
+//! Starting programs: by absolute path, with a clean environment, without a shell.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use hftune_model::{Error, Kind, Result};
+
+/// What a program answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// Exit code; `None` where a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+/// Runs a program and waits for it.
+///
+/// The environment is `PATH` with the system directories and `LC_ALL=C`, so that its words are the same everywhere.
+pub fn run(program: &Path, args: &[&str]) -> Result<Output> {
+    if !program.is_absolute() {
+        return Err(Error::new(Kind::Command, "a program is started by its absolute path").at(program));
+    }
+    #[allow(clippy::disallowed_methods, reason = "the one place where processes are started")]
+    let output = Command::new(program)
+        .args(args)
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("LC_ALL", "C")
+        .env("SYSTEMD_PAGER", "")
+        .stdin(Stdio::null())
+        .current_dir("/")
+        .output()
+        .map_err(|e| Error::io("start it", program, &e))?;
+    Ok(Output {
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
+}
+
+/// Runs a program that must succeed; its own words are in the error where it does not.
+pub fn run_ok(program: &Path, args: &[&str]) -> Result<Output> {
+    let output = run(program, args)?;
+    if output.code == Some(0) {
+        return Ok(output);
+    }
+    let said = if output.stderr.trim().is_empty() { &output.stdout } else { &output.stderr };
+    let code = output.code.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
+    Err(Error::new(
+        Kind::Command,
+        format!("\"{} {}\" ended with {code}: {}", program.display(), args.join(" "), said.trim()),
+    ))
+}

@@ -1,0 +1,15 @@
+//! The only crate that touches the machine.
+//!
+//! **Invariant:** every read and write of a file goes through a [`Root`]; every process is started by [`exec`]. With a
+//! root other than `/` no process is started and no system call asks the running kernel for anything but files.
+
+pub mod exec;
+pub mod identity;
+pub mod lock;
+pub mod reader;
+pub mod root;
+pub mod sched;
+pub mod write;
+
+pub use reader::Reader;
+pub use root::Root;
