@@ -1,2 +1,56 @@
-//! hftune
-fn main() {}
+//! `hftune`: tunes a Linux server for low latency, proves every setting, and undoes every change.
+
+mod args;
+mod commands;
+mod terminal;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::Args;
+
+/// What a command answers: the text for standard output, and the exit code.
+pub(crate) struct Answer {
+    text: String,
+    code: u8,
+}
+
+impl Answer {
+    fn ok(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            code: 0,
+        }
+    }
+
+    fn code(mut self, code: u8) -> Self {
+        self.code = code;
+        self
+    }
+}
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(e) => {
+            // Help and version are results; anything else is a usage error, exit 2.
+            let code = u8::try_from(e.exit_code()).unwrap_or(2);
+            let _ = e.print();
+            return ExitCode::from(code);
+        }
+    };
+    match commands::run(&args) {
+        Ok(answer) => {
+            // A reader that went away (a pipe to head) is no failure.
+            let mut out = anstream::stdout();
+            let _ = out.write_all(answer.text.as_bytes()).and_then(|()| out.flush());
+            ExitCode::from(answer.code)
+        }
+        Err(e) => {
+            terminal::error(&e);
+            ExitCode::from(e.exit_code())
+        }
+    }
+}

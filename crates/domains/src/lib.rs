@@ -15,9 +15,31 @@ use hftune_model::setting::{Doc, Setting};
 use hftune_sys::Reader;
 
 pub mod boot;
+pub mod cpu_split;
+pub mod hugepages;
+pub mod irq;
+pub mod limits;
+pub mod power;
+pub mod services;
+pub mod sysctl;
+mod sysctl_docs;
+pub mod sysctl_files;
+pub mod thp;
+pub mod threads;
+pub mod unit;
 
 /// Every domain, in the order in which reports show them. Help, docs and verify derive from this list.
-pub const ALL: &[&dyn Domain] = &[];
+pub const ALL: &[&dyn Domain] = &[
+    &sysctl::Sysctl,
+    &boot::Boot,
+    &hugepages::Hugepages,
+    &threads::Threads,
+    &irq::Irq,
+    &thp::Thp,
+    &power::Power,
+    &services::Services,
+    &limits::Limits,
+];
 
 /// What a domain decides from.
 #[derive(Debug, Clone, Copy)]
@@ -61,4 +83,17 @@ pub trait Domain: Sync {
     /// A file that is missing or unreadable is told as such in the proof; an error is for what makes every further
     /// proof worthless.
     fn prove(&self, setting: &Setting, cx: &Context<'_>, reader: &Reader<'_>) -> Result<Proofs>;
+}
+
+/// The words of a setting: the exact id first, else its family (`irq/NAME` for `irq/ens1f0-rx-3`).
+pub fn doc_of(id: &str) -> Option<&'static Doc> {
+    let docs = || ALL.iter().flat_map(|domain| domain.docs());
+    let domain = id.split('/').next()?;
+    docs().find(|doc| doc.id == id).or_else(|| {
+        docs().find(|doc| {
+            doc.id
+                .split_once('/')
+                .is_some_and(|(of, name)| of == domain && name.chars().next().is_some_and(|c| c.is_ascii_uppercase()))
+        })
+    })
 }

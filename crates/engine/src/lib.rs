@@ -1,1 +1,16 @@
-//! engine
+//! The verbs: read the host, plan, apply, verify, roll back.
+//!
+//! [`machine::Machine`] holds the data flow; [`apply`] and [`rollback`] are the only places that write, and each writes
+//! to the [`journal`] first.
+
+pub mod profile;
+pub mod apply;
+pub mod host;
+pub mod in_force;
+pub mod journal;
+pub mod live;
+pub mod machine;
+pub mod plan;
+pub mod rollback;
+pub mod target;
+pub mod units;

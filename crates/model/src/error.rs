@@ -106,6 +106,14 @@ impl Error {
         self
     }
 
+    /// The error with its remedy, in one line.
+    pub fn in_one_line(&self) -> String {
+        match &self.hint {
+            Some(hint) => format!("{self} ({hint})"),
+            None => self.to_string(),
+        }
+    }
+
     /// The exit code by the contract: 2 usage, 5 needs root, 1 otherwise.
     pub fn exit_code(&self) -> u8 {
         match self.kind {

@@ -21,6 +21,8 @@ pub enum Proof {
     NotPermitted(String),
     /// There is nothing to read for this setting: the reason.
     None(String),
+    /// What the setting is about does not exist on this host: the reason.
+    NotApplicable(String),
 }
 
 impl Proof {
@@ -89,9 +91,10 @@ impl Verdict {
     }
 }
 
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+impl Verdict {
+    /// Its word in reports and JSON.
+    pub fn word(self) -> &'static str {
+        match self {
             Self::Ok => "ok",
             Self::Wrong => "wrong",
             Self::Overridden => "overridden",
@@ -100,7 +103,13 @@ impl fmt::Display for Verdict {
             Self::NotPermitted => "not-permitted",
             Self::Rounded => "rounded",
             Self::Unknown => "unknown",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
     }
 }
 
@@ -150,9 +159,11 @@ impl Finding {
         let named = [("saved", &saved), ("live", &live), ("effect", &effect)];
         let first = |pick: fn(&Proof) -> bool| named.iter().find(|(_, proof)| pick(proof)).copied();
 
-        let (verdict, reason) = if let Some((_, Proof::Overridden(_, by))) =
-            first(|p| matches!(p, Proof::Overridden(..)))
+        let (verdict, reason) = if let Some((_, Proof::NotApplicable(why))) =
+            first(|p| matches!(p, Proof::NotApplicable(_)))
         {
+            (Verdict::NotApplicable, why.clone())
+        } else if let Some((_, Proof::Overridden(_, by))) = first(|p| matches!(p, Proof::Overridden(..))) {
             (Verdict::Overridden, by.clone())
         } else if let Some((name, Proof::Unknown(why))) = first(|p| matches!(p, Proof::Unknown(_))) {
             (Verdict::Unknown, format!("{name}: {why}"))

@@ -16,8 +16,10 @@ pub struct Host {
     pub nodes: Vec<Node>,
     /// Memory of the whole machine.
     pub memory: Memory,
-    /// Network ports.
+    /// Network ports: interfaces with a device behind them.
     pub nics: Vec<Nic>,
+    /// Every interface that has IPv4 settings, bridges and VLANs too (`/proc/sys/net/ipv4/conf`).
+    pub interfaces: Vec<String>,
     /// Device interrupts in rising order of their number.
     pub irqs: Irqs,
     /// The running kernel.
@@ -30,6 +32,9 @@ pub struct Host {
     pub virtualization: Option<String>,
     /// systemd, and the services that would fight with hftune.
     pub services: Services,
+    /// The processes and kernel threads; empty where `/proc` shows none (a tree in place of the machine).
+    #[serde(skip)]
+    pub tasks: Vec<Task>,
     /// What could not be read, as "path: reason". Nothing in here is taken for a fact elsewhere.
     pub unread: Vec<String>,
 }
@@ -63,6 +68,19 @@ pub struct Cpus {
     pub cpufreq_driver: Option<String>,
     /// cpuidle driver; `None` where there is none.
     pub cpuidle_driver: Option<String>,
+    /// Idle states of the first online CPU, shallowest first; empty without a cpuidle driver.
+    pub idle_states: Vec<IdleState>,
+}
+
+/// One idle state, from `/sys/devices/system/cpu/cpuN/cpuidle/stateM`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+pub struct IdleState {
+    /// M of `stateM`.
+    pub index: u32,
+    /// The driver's name for it, like C6.
+    pub name: String,
+    /// Exit latency in microseconds.
+    pub latency_us: u64,
 }
 
 /// One physical core.
@@ -254,6 +272,21 @@ pub enum BootKind {
     /// None that hftune knows.
     #[default]
     Unknown,
+}
+
+/// A process or kernel thread, and where it may run. Threads of a process that may use the same CPUs are one entry.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Task {
+    /// Process id; of a thread that may use other CPUs than its process, the thread's id.
+    pub pid: u32,
+    /// Its name.
+    pub comm: String,
+    /// Whether it is a kernel thread (`PF_KTHREAD`).
+    pub kernel: bool,
+    /// Whether the kernel refuses to move it (`PF_NO_SETAFFINITY`); known for kernel threads.
+    pub bound: bool,
+    /// The CPUs that it may use.
+    pub allowed: CpuSet,
 }
 
 /// systemd and the services that set what hftune sets.

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::cpu_plan::CpuPlan;
 use crate::finding::Skipped;
-use crate::setting::{Artifact, When};
+use crate::setting::When;
+use crate::transaction::After;
 
 /// What `setup` would do. Its JSON is the contract of `hftune plan --json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -52,31 +53,12 @@ pub struct Change {
     pub why: String,
 }
 
-/// One step: an artifact that is not as it should be, and the settings it serves.
+/// One step: a target that is not as it should be, and the settings it serves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
     /// The settings that need it; empty for what is put back because the profile no longer wants it.
     pub ids: Vec<String>,
-    /// What is made so.
+    /// What is made of it.
     #[serde(flatten)]
-    pub action: Action,
-}
-
-/// What a step does.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case", tag = "action")]
-pub enum Action {
-    /// Make an artifact so.
-    Set {
-        /// The artifact.
-        #[serde(flatten)]
-        artifact: Artifact,
-    },
-    /// Put a target back as it was before hftune first changed it.
-    Restore {
-        /// The target, by its key in the journal.
-        target: String,
-    },
-    /// `systemctl daemon-reload`, after unit files changed.
-    ReloadUnits,
+    pub after: After,
 }

@@ -1,4 +1,8 @@
 //! What the operator wants, with every value decided: the layers of TOML files are merged before it gets here.
+//!
+//! One set of types serves a whole profile and a single layer of it. A key that a layer leaves out gets the value that
+//! leaves the host alone ([`Profile::default`]), so that every layer is read, checked and located in its own file; the
+//! built-in profile names every key.
 
 use std::collections::BTreeMap;
 
@@ -7,20 +11,31 @@ use serde::{Deserialize, Serialize};
 use crate::names::{IfName, SysctlKey};
 use crate::{CpuSet, Size};
 
+mod resolved;
+mod valid;
+
+pub use resolved::{Origin, Resolved};
+
+/// The word that leaves the host's own value.
+pub const KEEP: &str = "keep";
+
 /// A resolved profile.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Profile {
     /// Name, as in `extends = "hft"`.
+    #[serde(deserialize_with = "valid::name")]
     pub name: String,
     /// One sentence about it.
-    #[serde(default)]
+    #[serde(deserialize_with = "valid::description")]
     pub description: String,
     /// The split of the CPUs.
     pub cpus: Cpus,
     /// Kernel parameters.
+    #[serde(deserialize_with = "valid::sysctl")]
     pub sysctl: BTreeMap<SysctlKey, SysctlValue>,
     /// Kernel boot arguments, by name.
+    #[serde(deserialize_with = "valid::boot")]
     pub boot: BTreeMap<String, BootValue>,
     /// Huge pages.
     pub hugepages: HugePages,
@@ -40,22 +55,27 @@ pub struct Profile {
 
 /// Which CPUs serve the OS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Cpus {
     /// These CPUs serve the OS; overrides the rule.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        deserialize_with = "valid::housekeeping",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub housekeeping: Option<CpuSet>,
     /// So many whole cores serve the OS; overrides the rule.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        deserialize_with = "valid::housekeeping_cores",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub housekeeping_cores: Option<u32>,
     /// The ports that the application trades through; empty: every VMA-capable port, else every port that is up.
-    #[serde(default)]
     pub nics: Vec<IfName>,
 }
 
 /// A sysctl's value: an integer, text, or the word "keep", which leaves the host's own value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "an integer, a text like \"4096 131072 134217728\", or \"keep\"")]
+#[serde(untagged, try_from = "valid::RawSysctlValue")]
 pub enum SysctlValue {
     /// A number.
     Number(i64),
@@ -68,7 +88,7 @@ impl SysctlValue {
     pub fn text(&self) -> Option<String> {
         match self {
             Self::Number(number) => Some(number.to_string()),
-            Self::Text(text) if text == "keep" => None,
+            Self::Text(text) if text == KEEP => None,
             Self::Text(text) => Some(text.clone()),
         }
     }
@@ -77,7 +97,7 @@ impl SysctlValue {
 /// A boot argument's value: a template in which `{isolated}` and `{housekeeping}` stand for CPU lists, `true` for an
 /// argument without a value, `false` for an argument that is not to be set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "true, false, or a text like \"{isolated}\"")]
+#[serde(untagged, try_from = "valid::RawBootValue")]
 pub enum BootValue {
     /// Present without a value, or not set.
     Flag(bool),
@@ -87,20 +107,31 @@ pub enum BootValue {
 
 /// Huge pages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct HugePages {
     /// Size of a page: 2M or 1G on x86.
+    #[serde(deserialize_with = "valid::page_size")]
     pub size: Size,
     /// Pages in all, spread evenly over the nodes that have memory. 0 leaves the pool alone.
     pub count: u64,
     /// Pages per node ("0" = 512), instead of the even spread.
-    #[serde(default)]
+    #[serde(deserialize_with = "valid::nodes")]
     pub nodes: BTreeMap<String, u64>,
+}
+
+impl Default for HugePages {
+    fn default() -> Self {
+        Self {
+            size: Size(2 << 20),
+            count: 0,
+            nodes: BTreeMap::new(),
+        }
+    }
 }
 
 /// Transparent huge pages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Thp {
     /// `/sys/kernel/mm/transparent_hugepage/enabled`.
     pub enabled: ThpMode,
@@ -108,9 +139,18 @@ pub struct Thp {
     pub defrag: ThpMode,
 }
 
+impl Default for Thp {
+    fn default() -> Self {
+        Self {
+            enabled: ThpMode::Keep,
+            defrag: ThpMode::Keep,
+        }
+    }
+}
+
 /// A mode of transparent huge pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", try_from = "valid::RawThpMode")]
 pub enum ThpMode {
     /// Everywhere.
     Always,
@@ -136,48 +176,75 @@ impl ThpMode {
 
 /// Clock frequency and idle states.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Power {
     /// cpufreq governor, or "keep".
+    #[serde(deserialize_with = "valid::governor")]
     pub governor: String,
     /// Energy bias (0 performance .. 15 power save) where there is no cpufreq driver; -1 keeps.
+    #[serde(deserialize_with = "valid::energy_bias")]
     pub energy_bias: i32,
     /// Deepest idle state left to the isolated CPUs, by its exit latency in microseconds; -1 keeps all. C1 takes 1 or 2.
+    #[serde(deserialize_with = "valid::idle_latency")]
     pub max_idle_latency_us: i64,
 }
 
+impl Default for Power {
+    fn default() -> Self {
+        Self {
+            governor: KEEP.to_owned(),
+            energy_bias: -1,
+            max_idle_latency_us: -1,
+        }
+    }
+}
+
 /// Device interrupts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Irq {
     /// Whether every movable IRQ and the default for new ones go to the housekeeping CPUs.
     pub housekeeping: bool,
 }
 
 /// Kernel threads.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Threads {
     /// Whether every kernel thread that can move goes to the housekeeping CPUs.
     pub housekeeping: bool,
 }
 
 /// Services.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Services {
     /// Units that are stopped and masked while the profile is in force.
+    #[serde(deserialize_with = "valid::units")]
     pub off: Vec<String>,
 }
 
 /// Resource limits of logins (limits.d); units need `LimitMEMLOCK=` of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Who: a user, `@group`, or `*`.
+    #[serde(deserialize_with = "valid::limits_domain")]
     pub domain: String,
     /// Memory that may be locked: "unlimited", KiB, or "keep".
+    #[serde(deserialize_with = "valid::memlock")]
     pub memlock: String,
     /// Highest real-time priority, 0 to 99; -1 keeps.
+    #[serde(deserialize_with = "valid::rtprio")]
     pub rtprio: i32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            domain: "*".to_owned(),
+            memlock: KEEP.to_owned(),
+            rtprio: -1,
+        }
+    }
 }

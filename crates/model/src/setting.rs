@@ -125,6 +125,23 @@ pub enum Compare {
     CpuList,
     /// The same CPUs, as hexadecimal masks.
     CpuMask,
+    /// CPUs as a list, all of which are among the desired ones.
+    CpusWithin,
+}
+
+impl Artifact {
+    /// What it is a state of, as a key: two artifacts with the same target cannot both be.
+    pub fn target(&self) -> String {
+        match self {
+            Self::File { path, .. } | Self::Link { path, .. } | Self::NoFile { path } => {
+                format!("file:{}", path.display())
+            }
+            Self::Kernel { path, .. } => format!("kernel:{}", path.display()),
+            Self::Thread { pid, comm, .. } => format!("thread:{pid}:{comm}"),
+            Self::Unit { name, .. } => format!("unit:{name}"),
+            Self::Made { program, .. } => format!("made:{}", program.display()),
+        }
+    }
 }
 
 impl Compare {
@@ -137,7 +154,7 @@ impl Compare {
                 .and_then(|(_, rest)| rest.split_once(']'))
                 .map_or_else(|| text.trim(), |(word, _)| word)
                 .to_owned(),
-            Self::CpuList => {
+            Self::CpuList | Self::CpusWithin => {
                 crate::CpuSet::parse_list(text, None).map_or_else(|_| text.trim().to_owned(), |set| set.to_string())
             }
             Self::CpuMask => {
@@ -146,9 +163,13 @@ impl Compare {
         }
     }
 
-    /// Whether the two texts hold the same value.
-    pub fn same(self, a: &str, b: &str) -> bool {
-        self.value(a) == self.value(b)
+    /// Whether the text that was read satisfies the desired one.
+    pub fn same(self, read: &str, desired: &str) -> bool {
+        let parsed = |text: &str| crate::CpuSet::parse_list(text, None).ok();
+        match (self, parsed(read), parsed(desired)) {
+            (Self::CpusWithin, Some(read), Some(desired)) => !read.is_empty() && read.is_subset(&desired),
+            _ => self.value(read) == self.value(desired),
+        }
     }
 }
 
@@ -163,5 +184,8 @@ mod tests {
         assert!(!Compare::Bracketed.same("[always] madvise never\n", "never"));
         assert!(Compare::CpuList.same("0,1\n", "0-1"));
         assert!(Compare::CpuMask.same("00000000,00000003\n", "3"));
+        assert!(Compare::CpusWithin.same("1\n", "0-1"));
+        assert!(!Compare::CpusWithin.same("1-2\n", "0-1"));
+        assert!(!Compare::CpusWithin.same("\n", "0-1"));
     }
 }

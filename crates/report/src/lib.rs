@@ -1,1 +1,17 @@
-//! report
+//! Reports: text and JSON out of the model. Nothing here touches the machine.
+pub mod explain;
+pub mod host;
+pub mod irq;
+pub mod plan;
+pub mod profile;
+pub mod table;
+pub mod text;
+pub mod transactions;
+pub mod verify;
+
+/// One JSON object with a newline after it.
+pub fn to_json(value: &impl serde::Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(value).expect("reports are maps with text keys, lists and scalars");
+    text.push('\n');
+    text
+}

@@ -21,3 +21,11 @@ pub fn binary() -> Option<PathBuf> {
 pub fn pid() -> u32 {
     std::process::id()
 }
+
+/// Columns of the terminal on standard output or standard error; `None` where neither is one.
+pub fn terminal_columns() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout())
+        .or_else(|_| rustix::termios::tcgetwinsize(std::io::stderr()))
+        .ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
+}

@@ -140,12 +140,20 @@ impl Root {
         let fd = self
             .open(path, OFlags::WRONLY | OFlags::TRUNC | OFlags::NOFOLLOW)
             .map_err(fail)?;
-        let line = format!("{value}\n");
-        let written = rustix::io::write(&fd, line.as_bytes()).map_err(|e| fail(e.into()))?;
-        if written != line.len() {
-            return Err(fail(IoError::other(format!("only {written} of {} bytes were taken", line.len()))));
+        write_once(&fd, &format!("{value}\n")).map_err(fail)
+    }
+
+    /// Puts the text of a kernel file back: the value where a kernel reads it, the very text in a directory tree.
+    pub fn restore_kernel(&self, path: impl AsRef<Path>, value: &str, text: &str) -> Result<()> {
+        if self.is_live() {
+            return self.write_kernel(path, value);
         }
-        Ok(())
+        let path = path.as_ref();
+        let fail = |e: IoError| Error::io("put it back", &self.shown(path), &e);
+        let fd = self
+            .open(path, OFlags::WRONLY | OFlags::TRUNC | OFlags::NOFOLLOW)
+            .map_err(fail)?;
+        write_once(&fd, text).map_err(fail)
     }
 
     /// Appends to a log of our own and waits until it is on disk.
@@ -165,6 +173,15 @@ impl Root {
         fsync(&file).map_err(|e| fail(e.into()))?;
         sync_dir(&dir).map_err(fail)
     }
+}
+
+/// One `write` call, as the kernel's files want it.
+fn write_once(fd: &OwnedFd, text: &str) -> Result<(), IoError> {
+    let written = rustix::io::write(fd, text.as_bytes())?;
+    if written != text.len() {
+        return Err(IoError::other(format!("only {written} of {} bytes were taken", text.len())));
+    }
+    Ok(())
 }
 
 /// Waits until the names in a directory are on disk. The directory may have been opened for its path only.

@@ -1,0 +1,199 @@
+//! The command line. The doc comments are the help texts.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use hftune_model::CpuSet;
+
+/// Tune a Linux server for low latency, prove every setting, undo every change
+///
+/// The usual way: `hftune plan` shows what would be done, `hftune setup` does it, then reboot, and `hftune verify`
+/// proves that every setting is saved, live and in effect. `hftune rollback` undoes it.
+///
+/// Exit codes: 0 as desired, 1 failed, 2 usage, 3 findings or changes, 4 only a reboot is missing, 5 needs root.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, disable_help_subcommand = true)]
+pub(crate) struct Args {
+    /// Read and write below DIR instead of on this machine; no process is started
+    #[arg(long, global = true, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show what this machine is: CPUs, nodes, NICs, interrupts, kernel, boot loader, rivals
+    Host {
+        #[command(flatten)]
+        output: Json,
+    },
+    /// Show what setup would change, and why (exit 0: nothing, 3: changes)
+    Plan {
+        #[command(flatten)]
+        choices: ChoiceArgs,
+        #[command(flatten)]
+        output: Json,
+    },
+    /// Change this host as the profile wants it: plan, ask, apply, verify
+    Setup {
+        #[command(flatten)]
+        choices: ChoiceArgs,
+        #[command(flatten)]
+        consent: Consent,
+        #[command(flatten)]
+        output: Json,
+    },
+    /// Prove every setting: saved, live, in effect
+    Verify(Verify),
+    /// Undo the last setup, or everything since a transaction
+    Rollback {
+        /// Undo this transaction and all after it
+        #[arg(value_name = "ID", conflicts_with = "all")]
+        id: Option<String>,
+        /// Undo everything that hftune ever changed here
+        #[arg(long)]
+        all: bool,
+        /// Put files back that someone else changed since
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        consent: Consent,
+        #[command(flatten)]
+        output: Json,
+    },
+    /// List what was done when
+    History {
+        #[command(flatten)]
+        output: Json,
+    },
+    /// Explain a setting: what, why, trade-off, source, how it is read
+    Explain {
+        /// An id like sysctl/vm.swappiness or irq/ens1f0-rx-3; without one, all are listed
+        #[arg(value_name = "ID")]
+        id: Option<String>,
+        #[command(flatten)]
+        output: Json,
+    },
+    /// Show or move device interrupts
+    Irq {
+        #[command(subcommand)]
+        command: Irq,
+    },
+    /// Show, check or begin a profile
+    Profile {
+        #[command(subcommand)]
+        command: Profile,
+    },
+    /// Make the kernel hold the values of some domains now, as the units do at boot; no file is changed
+    Live {
+        /// Domains, like irq, thp, power
+        #[arg(value_name = "DOMAIN", required = true)]
+        domains: Vec<String>,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub choices: ChoiceArgs,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Human, conflicts_with = "json")]
+    pub format: Format,
+    /// The same as --format json
+    #[arg(long)]
+    pub json: bool,
+    /// Only settings whose id begins so, like sysctl or irq/ens1f0; may be given several times
+    #[arg(long, value_name = "ID")]
+    pub only: Vec<String>,
+    /// Only what is not as desired
+    #[arg(long)]
+    pub failed: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Human,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Irq {
+    /// Show where each interrupt fires and where it should
+    Show {
+        #[command(flatten)]
+        choices: ChoiceArgs,
+        #[command(flatten)]
+        output: Json,
+    },
+    /// Move every movable interrupt to the housekeeping CPUs, now
+    Apply,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Profile {
+    /// Print the resolved profile, and where each value comes from
+    Show {
+        #[command(flatten)]
+        choices: ChoiceArgs,
+        #[command(flatten)]
+        output: Json,
+    },
+    /// Check a profile
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+    /// Print a commented profile to begin with, or write it to FILE
+    New {
+        /// Where to write it; an existing file is left alone
+        file: Option<PathBuf>,
+    },
+}
+
+/// What decides the desired settings. Options that are not given are those of the last setup.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ChoiceArgs {
+    /// Profile file; without it /etc/hftune/profile.toml where it exists, else the built-in hft
+    #[arg(long, value_name = "FILE")]
+    pub profile: Option<PathBuf>,
+    /// CPUs that serve the OS, like 0-1; overrides the rule and the profile
+    #[arg(long, value_name = "LIST", value_parser = parse_list)]
+    pub housekeeping: Option<CpuSet>,
+    /// Set what a guard advises against
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Json {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Consent {
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+fn parse_list(text: &str) -> Result<CpuSet, String> {
+    let set: CpuSet = text.parse().map_err(|e: hftune_model::Error| e.in_one_line())?;
+    if set.is_empty() {
+        return Err("the list is empty; write CPUs like 0-1".to_owned());
+    }
+    Ok(set)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Args::command().debug_assert();
+    }
+}

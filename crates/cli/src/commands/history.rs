@@ -1,0 +1,17 @@
+//! `hftune history`
+
+use hftune_engine::journal;
+use hftune_model::Result;
+use hftune_report::transactions::{history, history_json};
+use hftune_sys::Root;
+
+use crate::Answer;
+
+pub(super) fn run(root: &Root, json: bool) -> Result<Answer> {
+    let transactions = journal::read_all(root)?;
+    Ok(Answer::ok(if json {
+        history_json(&transactions)
+    } else {
+        history(&transactions)
+    }))
+}

@@ -1,0 +1,83 @@
+//! One file per command.
+
+mod explain;
+mod history;
+mod host;
+mod irq;
+mod live;
+mod plan;
+mod profile;
+mod rollback;
+mod setup;
+mod verify;
+
+use std::path::Path;
+
+use hftune_engine::in_force::Choices;
+use hftune_engine::journal;
+use hftune_model::{Error, Kind, Result};
+use hftune_sys::lock::Lock;
+use hftune_sys::{Root, identity};
+
+use crate::Answer;
+use crate::args::{Args, ChoiceArgs, Command};
+
+/// Runs the command of the command line.
+pub(crate) fn run(args: &Args) -> Result<Answer> {
+    let root = match &args.root {
+        Some(dir) => Root::tree(dir)?,
+        None => Root::live(),
+    };
+    match &args.command {
+        Command::Host { output } => Ok(host::run(&root, output.json)),
+        Command::Plan { choices, output } => plan::run(&root, choices, output.json),
+        Command::Setup {
+            choices,
+            consent,
+            output,
+        } => setup::run(&root, choices, consent.yes, output.json),
+        Command::Verify(args) => verify::run(&root, args),
+        Command::Rollback {
+            id,
+            all,
+            force,
+            consent,
+            output,
+        } => rollback::run(&root, id.as_deref(), *all, *force, consent.yes, output.json),
+        Command::History { output } => history::run(&root, output.json),
+        Command::Explain { id, output } => explain::run(&root, id.as_deref(), output.json),
+        Command::Irq { command } => irq::run(&root, command),
+        Command::Profile { command } => profile::run(&root, command),
+        Command::Live { domains } => live::run(&root, domains),
+    }
+}
+
+impl ChoiceArgs {
+    /// As the engine takes them. A relative profile path is made absolute, since later commands use it again.
+    fn choices(&self) -> Result<Choices> {
+        let profile = self
+            .profile
+            .as_deref()
+            .map(|path| std::path::absolute(path).map_err(|e| Error::io("find it", path, &e)))
+            .transpose()?;
+        Ok(Choices {
+            profile,
+            housekeeping: self.housekeeping.clone(),
+            force: self.force,
+        })
+    }
+}
+
+/// Commands that change this machine need root; in a tree the file permissions decide.
+fn need_root(root: &Root, doing: &str) -> Result<()> {
+    if root.is_live() && !identity::is_root() {
+        return Err(Error::new(Kind::NeedsRoot, format!("{doing} needs root")).hint(format!("sudo hftune {doing}")));
+    }
+    Ok(())
+}
+
+/// The one lock of all commands that change something.
+fn lock(root: &Root, purpose: &str) -> Result<Lock> {
+    root.make_dirs(journal::STATE, 0o755)?;
+    Lock::take(root, &Path::new(journal::STATE).join("lock"), purpose)
+}

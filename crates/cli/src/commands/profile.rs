@@ -1,0 +1,44 @@
+//! `hftune profile`
+
+use hftune_engine::machine::resolve;
+use hftune_engine::profile;
+use hftune_model::profile::Origin;
+use hftune_model::{Error, Kind, Result};
+use hftune_sys::Root;
+
+use crate::args::Profile;
+use crate::{Answer, terminal};
+
+pub(super) fn run(root: &Root, command: &Profile) -> Result<Answer> {
+    match command {
+        Profile::Show { choices, output } => {
+            let (_, resolved) = resolve(root, choices.choices()?)?;
+            Ok(Answer::ok(if output.json {
+                hftune_report::profile::json(&resolved)
+            } else {
+                hftune_report::profile::human(&resolved, terminal::width())
+            }))
+        }
+        Profile::Check { file } => {
+            let resolved = profile::load(root, Some(file), &[])?;
+            Ok(Answer::ok(format!(
+                "{} is a valid profile: {} values, of which {} are its own\n",
+                file.display(),
+                resolved.origins.len(),
+                resolved.origins.values().filter(|origin| matches!(origin, Origin::File(..))).count()
+            )))
+        }
+        Profile::New { file: None } => Ok(Answer::ok(profile::starter())),
+        Profile::New { file: Some(file) } => {
+            let live = Root::live();
+            let path = std::path::absolute(file).map_err(|e| Error::io("find it", file, &e))?;
+            if live.exists(&path) {
+                return Err(Error::new(Kind::Conflict, "it exists already")
+                    .at(file)
+                    .hint("name another file, or move this one away"));
+            }
+            hftune_engine::target::make_file(&live, &path, &profile::starter(), 0o644)?;
+            Ok(Answer::ok(format!("{} is written; edit it, then: hftune profile check {0}\n", file.display())))
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! `hftune rollback`
+
+use hftune_engine::{journal, rollback};
+use hftune_model::Result;
+use hftune_report::transactions::{NotDone, Rollback, rollback as report};
+use hftune_sys::Root;
+
+use crate::terminal::{self, Progress};
+use crate::{Answer, commands};
+
+pub(super) fn run(root: &Root, id: Option<&str>, all: bool, force: bool, yes: bool, json: bool) -> Result<Answer> {
+    commands::need_root(root, "rollback")?;
+    let _lock = commands::lock(root, "rollback")?;
+    let chosen = rollback::choose(journal::read_all(root)?, id, all)?;
+    let steps = chosen.iter().map(|t| t.steps.len()).sum();
+    if !chosen.is_empty() && !yes {
+        for transaction in &chosen {
+            terminal::show(&format!(
+                "Transaction {} ({}): {} steps\n",
+                transaction.id,
+                transaction.profile,
+                transaction.steps.len()
+            ));
+        }
+        if !terminal::consent("Undo this?")? {
+            return Ok(Answer::ok("Nothing was changed.\n").code(3));
+        }
+    }
+    let boot_id = root.read_text_if_present("/proc/sys/kernel/random/boot_id")?;
+    let undone = {
+        let progress = Progress::new(steps);
+        let mut number = 0;
+        rollback::rollback(root, &chosen, boot_id.as_deref().map(str::trim), force, |what| {
+            progress.step(number, what);
+            number += 1;
+        })?
+    };
+    let complete = undone.transactions.len() == chosen.len();
+    let result = Rollback {
+        schema: "hftune/rollback/1",
+        transactions: undone.transactions,
+        restored: undone.restored,
+        not_restored: undone
+            .not_restored
+            .into_iter()
+            .map(|(id, reason)| NotDone { id, reason })
+            .collect(),
+        reboot_required: undone.reboot_required,
+    };
+    let text = if json {
+        hftune_report::to_json(&result)
+    } else if chosen.is_empty() {
+        "There is nothing to undo.\n".to_owned()
+    } else {
+        report(&result, terminal::width())
+    };
+    let code = match (complete, result.reboot_required) {
+        (false, _) => 1,
+        (true, true) => 4,
+        (true, false) => 0,
+    };
+    Ok(Answer::ok(text).code(code))
+}

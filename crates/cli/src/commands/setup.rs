@@ -1,0 +1,110 @@
+//! `hftune setup`
+
+use hftune_engine::machine::{Machine, installed_binary};
+use hftune_engine::{apply, journal};
+use hftune_model::finding::Verdict;
+use hftune_model::plan::{Plan, Step};
+use hftune_model::setting::Artifact;
+use hftune_model::transaction::After;
+use hftune_model::{Error, Kind, Result};
+use hftune_report::transactions::{NotDone, Setup, setup as report};
+use hftune_report::verify::exit_code;
+use hftune_sys::Root;
+
+use crate::args::ChoiceArgs;
+use crate::terminal::{self, Progress};
+use crate::{Answer, commands};
+
+pub(super) fn run(root: &Root, args: &ChoiceArgs, yes: bool, json: bool) -> Result<Answer> {
+    commands::need_root(root, "setup")?;
+    let _lock = commands::lock(root, "setup")?;
+    let choices = args.choices()?;
+    let transactions = journal::read_all(root)?;
+    let machine = Machine::read(root, choices.clone())?;
+    if root.is_live() && installed_binary(root).is_none() {
+        return Err(Error::new(
+            Kind::Missing,
+            "the units that setup writes call /usr/local/bin/hftune, and no hftune is installed there",
+        )
+        .hint("install -m 755 hftune /usr/local/bin/hftune"));
+    }
+    let plan = machine.plan(&transactions)?;
+    let mut result = Setup {
+        schema: "hftune/setup/1",
+        transaction: None,
+        changed: Vec::new(),
+        not_changed: plan
+            .skipped
+            .iter()
+            .map(|skipped| NotDone {
+                id: skipped.id.clone(),
+                reason: skipped.reason.clone(),
+            })
+            .collect(),
+        reboot_required: false,
+    };
+    let mut failure = None;
+    if !plan.steps.is_empty() {
+        if !yes {
+            terminal::show(&hftune_report::plan::human(&plan, terminal::width()));
+            if !terminal::consent("Make these changes?")? {
+                return Ok(Answer::ok("Nothing was changed.\n").code(3));
+            }
+        }
+        let applied = {
+            let progress = Progress::new(plan.steps.len());
+            apply::apply(root, &plan, machine.host.kernel.boot_id.as_deref(), |number, step| {
+                progress.step(number, &describe(step));
+            })?
+        };
+        note(&mut result, &plan, &applied);
+        failure = applied.failure;
+    }
+    drop(machine);
+
+    // What is there now is read afresh: a setting is done when it is proved, not when it was written.
+    let after = Machine::read(root, choices)?;
+    let findings = after.verify()?;
+    result.reboot_required = findings.iter().any(|f| f.verdict == Verdict::RebootPending);
+    let code = if failure.is_some() { 1 } else { exit_code(&findings) };
+    let text = if json {
+        hftune_report::to_json(&result)
+    } else {
+        let open: Vec<_> = findings
+            .iter()
+            .filter(|f| !matches!(f.verdict, Verdict::Ok | Verdict::NotApplicable | Verdict::RebootPending))
+            .cloned()
+            .collect();
+        let width = terminal::width();
+        format!(
+            "{}\n{}",
+            report(&result, width),
+            hftune_report::verify::human(&after.resolved.profile.name, &findings, &open, width)
+        )
+    };
+    if let Some(e) = &failure {
+        terminal::error(e);
+    }
+    Ok(Answer::ok(text).code(code))
+}
+
+/// Which changes were made, and which were not.
+fn note(result: &mut Setup, plan: &Plan, applied: &apply::Applied) {
+    result.transaction = Some(applied.transaction.clone());
+    for (ids, reason) in &applied.not_made {
+        result.not_changed.extend(ids.iter().map(|id| NotDone {
+            id: id.clone(),
+            reason: reason.clone(),
+        }));
+    }
+    let failed = |id: &str| applied.not_made.iter().any(|(ids, _)| ids.iter().any(|other| other == id));
+    result.changed = plan.changes.iter().filter(|change| !failed(&change.id)).cloned().collect();
+}
+
+fn describe(step: &Step) -> String {
+    match &step.after {
+        After::Set(Artifact::Made { program, .. }) => format!("running {}", program.display()),
+        After::Set(artifact) => artifact.target(),
+        After::Restore { target, .. } => format!("putting back {target}"),
+    }
+}

@@ -1,0 +1,141 @@
+//! plan, setup, verify, setup again, rollback: on a directory tree, byte for byte.
+
+mod machine;
+
+use machine::Machine;
+use serde_json::Value;
+
+fn changes(plan: &Value) -> Vec<&str> {
+    plan["changes"]
+        .as_array()
+        .expect("changes")
+        .iter()
+        .map(|change| change["id"].as_str().expect("id"))
+        .collect()
+}
+
+fn verdict<'v>(verify: &'v Value, id: &str) -> &'v str {
+    verify["settings"]
+        .as_array()
+        .expect("settings")
+        .iter()
+        .find(|setting| setting["id"] == id)
+        .unwrap_or_else(|| panic!("{id} is not in the report"))["verdict"]
+        .as_str()
+        .expect("verdict")
+}
+
+fn round_trip(machine: &Machine) {
+    let before = machine.manifest();
+
+    let plan = machine.run(&["plan", "--json"]).expect(3).json();
+    assert_eq!(plan["schema"], "hftune/plan/1");
+    assert_eq!(plan["cpus"]["housekeeping"], "0-1");
+    assert_eq!(plan["cpus"]["isolated"], "2-7");
+    assert!(!plan["cpus"]["why"].as_str().expect("why").is_empty());
+    for id in ["sysctl/vm.swappiness", "boot/isolcpus", "thp/enabled", "irq/eth0-rx-0", "hugepages/node1"] {
+        assert!(changes(&plan).contains(&id), "{id} is not among {:?}", changes(&plan));
+    }
+    assert_eq!(before, machine.manifest(), "a plan writes nothing");
+
+    let verify = machine.run(&["verify", "--format", "json"]).expect(3).json();
+    assert_eq!(verify["schema"], "hftune/verify/1");
+    assert_eq!(verdict(&verify, "sysctl/vm.swappiness"), "wrong");
+
+    let setup = machine.run(&["setup", "--yes", "--json"]).json();
+    assert!(setup["transaction"].is_string());
+    assert_eq!(machine.read("/proc/sys/vm/swappiness").trim(), "0");
+    let verify = machine.run(&["verify", "--format", "json"]).json();
+    assert_eq!(verdict(&verify, "sysctl/vm.swappiness"), "ok");
+    assert_eq!(verdict(&verify, "thp/enabled"), "ok");
+    assert_ne!(machine.manifest(), before);
+
+    let set_up = machine.manifest();
+    let again = machine.run(&["setup", "--yes", "--json"]).json();
+    assert_eq!(machine.manifest(), set_up, "a second setup changes nothing");
+    let again_changed = again["changed"].as_array().expect("changed");
+    assert!(again_changed.is_empty(), "{again_changed:#?}");
+
+    let rollback = machine.run(&["rollback", "--yes", "--json"]).json();
+    assert_eq!(rollback["not_restored"], serde_json::json!([]), "{rollback:#}");
+    let after = machine.manifest();
+    for (path, state) in &before {
+        assert_eq!(after.get(path), Some(state), "{} is not as it was", path.display());
+    }
+    for path in after.keys() {
+        assert!(before.contains_key(path), "{} is left over", path.display());
+    }
+}
+
+#[test]
+fn debian_is_set_up_and_given_back() {
+    round_trip(&Machine::debian());
+}
+
+#[test]
+fn rhel9_is_set_up_and_given_back() {
+    round_trip(&Machine::rhel9());
+}
+
+#[test]
+fn on_rhel9_every_entry_but_rescue_gets_the_arguments_and_so_does_the_next_kernel() {
+    let machine = Machine::rhel9();
+    machine.run(&["setup", "--yes"]);
+    let expected = "isolcpus=managed_irq,domain,2-7";
+    for file in [
+        "/boot/loader/entries/abc-5.14.0-427.el9.x86_64.conf",
+        "/boot/loader/entries/abc-5.14.0-362.el9.x86_64.conf",
+        "/etc/kernel/cmdline",
+        "/etc/default/grub",
+    ] {
+        assert!(machine.read(file).contains(expected), "{file}:\n{}", machine.read(file));
+    }
+    assert!(machine.read("/boot/loader/entries/abc-5.14.0-427.el9.x86_64.conf").contains("$tuned_params"));
+    assert!(!machine.read("/boot/loader/entries/abc-0-rescue.conf").contains("isolcpus"));
+    let verify = machine.run(&["verify", "--json"]).json();
+    assert_eq!(verdict(&verify, "boot/isolcpus"), "reboot-pending");
+}
+
+#[test]
+fn a_changed_profile_is_applied_as_a_difference() {
+    let machine = Machine::rhel9();
+    let stock = machine.manifest();
+    machine.run(&["setup", "--yes"]);
+    machine.file(
+        "/etc/hftune/profile.toml",
+        "name = \"desk\"\n[sysctl]\n\"vm.swappiness\" = 10\n\"net.ipv4.tcp_sack\" = \"keep\"\n[hugepages]\ncount = 512\n",
+    );
+    let plan = machine.run(&["plan", "--json"]).expect(3).json();
+    let mut ids = changes(&plan);
+    ids.sort_unstable();
+    assert_eq!(
+        ids,
+        [
+            "hugepages/node0",
+            "hugepages/node1",
+            "kernel:/proc/sys/net/ipv4/tcp_sack",
+            "profile/in-force",
+            "sysctl/vm.swappiness"
+        ]
+    );
+    machine.run(&["setup", "--yes"]);
+    assert_eq!(machine.read("/proc/sys/vm/swappiness").trim(), "10");
+    assert_eq!(machine.read("/proc/sys/net/ipv4/tcp_sack").trim(), "1", "back to what it was before hftune");
+    assert_eq!(machine.read("/proc/sys/net/ipv4/tcp_timestamps").trim(), "0");
+    machine.run(&["rollback", "--all", "--yes"]);
+    machine.run(&["history"]).expect(0);
+    std::fs::remove_dir_all(machine.path("/etc/hftune")).expect("the administrator's own file");
+    assert!(machine.manifest() == stock, "the stock machine is back");
+}
+
+#[test]
+fn a_file_that_someone_changed_since_is_not_overwritten() {
+    let machine = Machine::debian();
+    machine.run(&["setup", "--yes"]);
+    machine.file("/etc/sysctl.d/99-hft.conf", "vm.swappiness = 1\n");
+    let rollback = machine.run(&["rollback", "--yes", "--json"]).expect(1).json();
+    assert_eq!(rollback["not_restored"][0]["id"], "file:/etc/sysctl.d/99-hft.conf");
+    assert_eq!(machine.read("/etc/sysctl.d/99-hft.conf"), "vm.swappiness = 1\n");
+    machine.run(&["rollback", "--yes", "--force"]);
+    assert!(!machine.path("/etc/sysctl.d/99-hft.conf").exists());
+}

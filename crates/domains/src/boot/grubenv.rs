@@ -1,0 +1,150 @@
+//! GRUB's environment block, where RHEL 8 keeps the arguments of all its entries (`kernelopts=`).
+//!
+//! The block is exactly 1024 bytes: a header line, `name=value` lines, and `#` to the end. GRUB writes to it in place at
+//! boot and refuses a block of another size.
+
+use std::borrow::Cow;
+
+use hftune_model::{Error, Result};
+
+/// Size of the block.
+pub const SIZE: usize = 1024;
+
+const HEADER: &str = "# GRUB Environment Block\n";
+
+/// The value of a variable.
+pub fn value<'a>(text: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    find(text, name).map(|(_, raw)| unescape(raw))
+}
+
+/// The line of a variable, counted from 1.
+pub fn line(text: &str, name: &str) -> Option<usize> {
+    find(text, name).map(|(at, _)| text[..at].matches('\n').count() + 1)
+}
+
+/// The block with the variable set, which must be there.
+pub fn set(text: &str, name: &str, value: &str) -> Result<String> {
+    if text.len() != SIZE || !text.starts_with(HEADER) {
+        return Err(
+            Error::invalid(format!("it is not a GRUB environment block of {SIZE} bytes"))
+                .hint("make it anew with: grub2-editenv - create; grub2-mkconfig -o /boot/grub2/grub.cfg"),
+        );
+    }
+    let Some((at, raw)) = find(text, name) else {
+        return Err(
+            Error::invalid(format!("it does not set {name}, which the boot entries use"))
+                .hint("grub2-mkconfig -o /boot/grub2/grub.cfg sets it"),
+        );
+    };
+    let escaped = value.replace('\\', "\\\\").replace('\n', "\\\n");
+    let body = text.trim_end_matches('#');
+    // The variable may stand in what looked like padding only if the block holds none: it never does.
+    let edited = format!("{}{escaped}{}", &body[..at], &body[at + raw.len()..]);
+    if edited.len() > SIZE {
+        return Err(Error::invalid(format!(
+            "{name} would need {} bytes more than the {SIZE} of the block",
+            edited.len() - SIZE
+        ))
+        .hint("take arguments that are no longer needed out of kernelopts: grub2-editenv - list shows them"));
+    }
+    Ok(format!("{edited}{}", "#".repeat(SIZE - edited.len())))
+}
+
+/// Where the raw value starts, and the raw value.
+fn find<'a>(text: &'a str, name: &str) -> Option<(usize, &'a str)> {
+    let body = text.trim_end_matches('#');
+    let mut start = 0;
+    while start < body.len() {
+        let end = line_end(body, start);
+        let line = &body[start..end];
+        if let Some(value) = line.strip_prefix(name).and_then(|rest| rest.strip_prefix('=')) {
+            return Some((end - value.len(), value));
+        }
+        start = end + 1;
+    }
+    None
+}
+
+/// The end of the line: a newline after a backslash belongs to the value.
+fn line_end(text: &str, start: usize) -> usize {
+    let mut escaped = false;
+    for (at, byte) in text.bytes().enumerate().skip(start) {
+        if byte == b'\n' && !escaped {
+            return at;
+        }
+        escaped = byte == b'\\' && !escaped;
+    }
+    text.len()
+}
+
+fn unescape(raw: &str) -> Cow<'_, str> {
+    if !raw.contains('\\') {
+        return Cow::Borrowed(raw);
+    }
+    let mut value = String::with_capacity(raw.len());
+    let mut chars = raw.chars();
+    while let Some(c) = chars.next() {
+        value.push(if c == '\\' { chars.next().unwrap_or(c) } else { c });
+    }
+    Cow::Owned(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn block(body: &str) -> String {
+        format!("{:#<SIZE$}", format!("{HEADER}{body}"))
+    }
+
+    #[test]
+    fn sets_one_variable_and_keeps_the_size() {
+        let before = block("saved_entry=0123-4.18\nkernelopts=root=/dev/sda ro quiet\nboot_success=0\n");
+        let after = set(&before, "kernelopts", "root=/dev/sda ro quiet isolcpus=2-7").unwrap();
+        assert_eq!(after.len(), SIZE);
+        assert_eq!(
+            after,
+            block("saved_entry=0123-4.18\nkernelopts=root=/dev/sda ro quiet isolcpus=2-7\nboot_success=0\n")
+        );
+        assert_eq!(
+            value(&after, "kernelopts").unwrap(),
+            "root=/dev/sda ro quiet isolcpus=2-7"
+        );
+        assert_eq!(line(&after, "kernelopts"), Some(3));
+        assert_eq!(value(&after, "kernelopt"), None);
+    }
+
+    #[test]
+    fn refuses_more_than_the_block_holds() {
+        let before = block("kernelopts=a\n");
+        let room = SIZE - HEADER.len() - "kernelopts=\n".len();
+        assert_eq!(set(&before, "kernelopts", &"x".repeat(room)).unwrap().len(), SIZE);
+        let error = set(&before, "kernelopts", &"x".repeat(room + 1)).unwrap_err();
+        assert!(error.what.contains("1 bytes more"), "{}", error.what);
+    }
+
+    #[test]
+    fn refuses_what_is_no_block() {
+        for text in ["", "kernelopts=a\n", &block("boot_success=0\n"), &"#".repeat(SIZE)] {
+            assert!(set(text, "kernelopts", "a").unwrap_err().hint.is_some());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in "(\\PC|\\n|\\\\|=|a=){0,60}") {
+            let _ = (value(&text, "a"), line(&text, "a"), set(&text, "a", "b"));
+        }
+
+        #[test]
+        fn reads_what_was_set(others in "([b-z]{1,5}=[a-z \\\\]{0,6}x\n){0,4}", text in "[a-z=\\\\ \n]{0,30}") {
+            let before = block(&format!("{others}a=\n{others}"));
+            prop_assume!(value(&before, "a").is_some_and(|v| v.is_empty()));
+            let after = set(&before, "a", &text).unwrap();
+            prop_assert_eq!(value(&after, "a").unwrap(), text);
+            prop_assert_eq!(set(&after, "a", "").unwrap(), before);
+        }
+    }
+}

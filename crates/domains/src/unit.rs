@@ -1,0 +1,117 @@
+//! systemd units of ours: rendered, enabled by their link, and proved.
+//!
+//! A unit is enabled by the link that `systemctl enable` would make, so that it works the same in an image that is
+//! being built, and so that the journal can undo it byte for byte.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use hftune_model::finding::Proof;
+use hftune_model::setting::Artifact;
+use hftune_sys::Reader;
+
+use crate::Context;
+
+/// Where units of the administrator live (systemd.unit(5)).
+pub const UNITS: &str = "/etc/systemd/system";
+
+/// The first lines of every file that hftune owns.
+pub const HEADER: &str = "# Written by hftune. Change the profile, not this file: \"hftune setup\" writes it again,\n\
+                          # \"hftune rollback\" takes it away.\n";
+
+/// A oneshot unit of ours that applies live values at boot.
+#[derive(Debug, Clone, Copy)]
+pub struct Service {
+    /// Unit name, like `disable-thp.service`.
+    pub name: &'static str,
+    /// One line for `systemctl status`.
+    pub description: &'static str,
+    /// Lines of `[Unit]` besides the description: its place in the boot.
+    pub order: &'static [&'static str],
+    /// Domains that `hftune live` applies, like "irq threads".
+    pub live: &'static str,
+    /// The target that starts it.
+    pub wanted_by: &'static str,
+}
+
+impl Service {
+    /// Path of the unit file.
+    pub fn path(&self) -> PathBuf {
+        PathBuf::from(UNITS).join(self.name)
+    }
+
+    /// The link that enables it.
+    pub fn enabling_link(&self) -> PathBuf {
+        PathBuf::from(format!("{UNITS}/{}.wants/{}", self.wanted_by, self.name))
+    }
+
+    /// The text of the unit file.
+    pub fn render(&self, cx: &Context<'_>) -> String {
+        let mut text = format!("{HEADER}[Unit]\n");
+        let mut line = |key: &str, value: &str| {
+            let _ = writeln!(text, "{key}={value}");
+        };
+        line("Description", self.description);
+        // The binary may lie on a file system of its own.
+        let directory = cx.binary.parent().map_or_else(String::new, |dir| dir.display().to_string());
+        line("RequiresMountsFor", &format!("{} /var/lib/hftune", escape(&directory)));
+        for order in self.order {
+            let _ = writeln!(text, "{order}");
+        }
+        let _ = write!(
+            text,
+            "\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart={} live {}\n\n[Install]\nWantedBy={}\n",
+            escape(&cx.binary.display().to_string()),
+            self.live,
+            self.wanted_by,
+        );
+        text
+    }
+
+    /// Its file, its link, and that it is active.
+    pub fn artifacts(&self, cx: &Context<'_>) -> Vec<Artifact> {
+        vec![
+            Artifact::File {
+                path: self.path(),
+                content: self.render(cx),
+                mode: 0o644,
+            },
+            Artifact::Link {
+                path: self.enabling_link(),
+                target: self.path().display().to_string(),
+            },
+            Artifact::Unit {
+                name: self.name.to_owned(),
+                active: true,
+            },
+        ]
+    }
+
+    /// Whether it will run at the next boot: its file is as rendered, its link is there, and nothing masks it.
+    pub fn saved(&self, cx: &Context<'_>, reader: &Reader<'_>) -> Proof {
+        let path = self.path();
+        match reader.value(&path) {
+            Err(e) => return Proof::Unknown(e.to_string()),
+            Ok(None) => return Proof::Differs(format!("{} is missing", path.display())),
+            Ok(Some(text)) if text != self.render(cx).trim() => {
+                return Proof::Differs(format!("{} is not as hftune writes it", path.display()));
+            }
+            Ok(Some(_)) => {}
+        }
+        let link = self.enabling_link();
+        if reader.root().link_target(&link).is_none() {
+            return Proof::Differs(format!("{} is not enabled", self.name));
+        }
+        Proof::Holds(format!("{} enabled", self.name))
+    }
+}
+
+/// Quotes what systemd would read as more than one word, a specifier or a variable (systemd.syntax(7), systemd.unit(5)).
+pub fn escape(word: &str) -> String {
+    let escaped = word.replace('\\', "\\\\").replace('%', "%%").replace('$', "$$");
+    if escaped.contains([' ', '\t', '"', '\'', ';']) {
+        format!("\"{}\"", escaped.replace('"', "\\\""))
+    } else {
+        escaped
+    }
+}

@@ -1,0 +1,272 @@
+//! Apply: every step of a plan, each recorded before it is taken and read back after.
+
+use std::path::Path;
+
+use hftune_model::plan::{Plan, Step};
+use hftune_model::setting::Artifact;
+use hftune_model::transaction::{After, JOURNAL_VERSION, Outcome, Output, Record, State};
+use hftune_model::{Error, Kind, Result};
+use hftune_sys::{Root, exec};
+
+use crate::journal::{Journal, now};
+use crate::target;
+use crate::units::{self, Units};
+
+/// What an apply did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// Id of the transaction.
+    pub transaction: String,
+    /// Steps that were not taken as asked, with the settings they serve and the reason.
+    pub not_made: Vec<(Vec<String>, String)>,
+    /// The error that stopped it half way.
+    pub failure: Option<Error>,
+}
+
+/// Takes the steps of a plan. `progress` is told of each before it is taken.
+///
+/// A value that the kernel refuses is recorded and the rest goes on. A file that cannot be written, or a program that
+/// fails, stops the apply: what was done stays recorded and can be undone.
+pub fn apply(root: &Root, plan: &Plan, boot_id: Option<&str>, mut progress: impl FnMut(usize, &Step)) -> Result<Applied> {
+    let journal = Journal::begin(
+        root,
+        &Record::Begin {
+            journal: JOURNAL_VERSION,
+            time: now(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            profile: plan.profile.clone(),
+            boot_id: boot_id.map(str::to_owned),
+            changes: plan.changes.clone(),
+        },
+    )?;
+    let mut units = Units::default();
+    let mut applied = Applied {
+        transaction: journal.id.clone(),
+        not_made: Vec::new(),
+        failure: None,
+    };
+    for (number, step) in plan.steps.iter().enumerate() {
+        progress(number, step);
+        let outcome = take(root, &journal, &mut units, number, step)?;
+        match outcome {
+            Outcome::Made => {}
+            Outcome::Rounded { got } => applied
+                .not_made
+                .push((step.ids.clone(), format!("the kernel made it {got}"))),
+            Outcome::Refused { why } | Outcome::Untried { why } => applied.not_made.push((step.ids.clone(), why)),
+            Outcome::Failed { why } => {
+                applied.not_made.push((step.ids.clone(), why.clone()));
+                applied.failure = Some(
+                    Error::new(Kind::Io, why)
+                        .hint("hftune rollback undoes what was done; or mend the cause and run hftune setup again"),
+                );
+                break;
+            }
+        }
+    }
+    if let Err(e) = reload(root, &mut units) {
+        applied.failure.get_or_insert(e);
+    }
+    journal.write(&Record::End {
+        time: now(),
+        complete: applied.failure.is_none(),
+    })?;
+    Ok(applied)
+}
+
+fn reload(root: &Root, units: &mut Units) -> Result<()> {
+    if units::available(root) { units.reload() } else { Ok(()) }
+}
+
+/// Records the state before, takes the step, records what became of it.
+fn take(root: &Root, journal: &Journal<'_>, units: &mut Units, number: usize, step: &Step) -> Result<Outcome> {
+    let (path, before) = match &step.after {
+        After::Set(artifact) => (path_of(artifact), target::state(root, artifact)),
+        After::Restore { target: key, state } => {
+            let path = key.split_once(':').map(|(_, path)| Path::new(path));
+            (path.filter(|_| key.starts_with("file:")), current(root, key, state))
+        }
+    };
+    // Nothing there to change: a device or a thread that went, a key this kernel lacks. It is recorded as refused, so
+    // that the next setup does not try again.
+    let (before, absent) = match before {
+        Ok(before) => (before, None),
+        Err(e) => (State::Absent, Some(e)),
+    };
+    journal.write(&Record::Before {
+        step: number,
+        ids: step.ids.clone(),
+        after: step.after.clone(),
+        before,
+        directories: path.map_or_else(Vec::new, |path| target::missing_directories(root, path)),
+    })?;
+    let mut outputs = Vec::new();
+    let outcome = match &step.after {
+        _ if absent.is_some() => Outcome::Refused {
+            why: absent.map(|e| e.to_string()).unwrap_or_default(),
+        },
+        After::Set(artifact) => make(root, units, artifact, &mut outputs),
+        After::Restore { target, state } => restore(root, units, target, state),
+    };
+    journal.write(&Record::Done {
+        step: number,
+        outcome: outcome.clone(),
+        outputs,
+    })?;
+    Ok(outcome)
+}
+
+fn path_of(artifact: &Artifact) -> Option<&Path> {
+    match artifact {
+        Artifact::File { path, .. } | Artifact::Link { path, .. } | Artifact::NoFile { path } => Some(path),
+        _ => None,
+    }
+}
+
+/// The present state of a target that is known by its key.
+fn current(root: &Root, key: &str, like: &State) -> Result<State> {
+    let (_, name) = key.split_once(':').unwrap_or((key, ""));
+    match like {
+        State::Absent | State::File { .. } | State::Link { .. } => target::file_state(root, Path::new(name)),
+        State::Kernel { .. } => {
+            let text = root.read_text(name)?;
+            Ok(State::Kernel {
+                value: text.trim().to_owned(),
+                text,
+            })
+        }
+        State::Unit { .. } => Ok(State::Unit {
+            active: target::unit_active(root, name),
+        }),
+        State::Thread { .. } | State::Outputs { .. } => {
+            Err(Error::new(Kind::Missing, format!("{key} cannot be put back")))
+        }
+    }
+}
+
+fn failed(result: Result<()>) -> Outcome {
+    match result {
+        Ok(()) => Outcome::Made,
+        Err(e) => Outcome::Failed { why: e.in_one_line() },
+    }
+}
+
+/// Makes an artifact so.
+fn make(root: &Root, units: &mut Units, artifact: &Artifact, outputs: &mut Vec<Output>) -> Outcome {
+    match artifact {
+        Artifact::File { path, content, mode } => {
+            units.file_changed(path);
+            failed(with_directory(root, path, || target::make_file(root, path, content, *mode)))
+        }
+        Artifact::Link { path, target } => {
+            units.file_changed(path);
+            failed(with_directory(root, path, || root.write_link(path, target)))
+        }
+        Artifact::NoFile { path } => {
+            units.file_changed(path);
+            failed(root.remove_file(path))
+        }
+        Artifact::Kernel { path, value, compare } => match root.write_kernel(path, value) {
+            Err(e) => Outcome::Refused { why: e.to_string() },
+            Ok(()) => match root.read_text(path) {
+                Ok(text) if compare.same(&text, value) => Outcome::Made,
+                Ok(text) => Outcome::Rounded {
+                    got: compare.value(&text),
+                },
+                Err(e) => Outcome::Refused { why: e.to_string() },
+            },
+        },
+        Artifact::Thread { pid, comm, cpus } => {
+            if !root.is_live() {
+                return Outcome::Untried {
+                    why: "there are no threads in a directory tree".to_owned(),
+                };
+            }
+            match target::move_thread(root, *pid, comm, cpus) {
+                Ok(()) => Outcome::Made,
+                Err(e) => Outcome::Refused { why: e.to_string() },
+            }
+        }
+        Artifact::Unit { name, active } => set_unit(root, units, name, *active),
+        Artifact::Made {
+            program,
+            args,
+            outputs: paths,
+            ..
+        } => {
+            let args: Vec<&str> = args.iter().map(String::as_str).collect();
+            if !root.is_live() {
+                return Outcome::Untried {
+                    why: format!(
+                        "run \"{} {}\" on the machine itself: no program is started for a directory tree",
+                        program.display(),
+                        args.join(" ")
+                    )
+                    .replace(" \"", "\""),
+                };
+            }
+            let result = exec::run_ok(program, &args).and_then(|_| target::outputs_of(root, paths));
+            match result {
+                Ok(made) => {
+                    *outputs = made;
+                    Outcome::Made
+                }
+                Err(e) => Outcome::Failed { why: e.in_one_line() },
+            }
+        }
+    }
+}
+
+fn with_directory(root: &Root, path: &Path, write: impl FnOnce() -> Result<()>) -> Result<()> {
+    if let Some(dir) = path.parent() {
+        root.make_dirs(dir, 0o755)?;
+    }
+    write()
+}
+
+fn set_unit(root: &Root, units: &mut Units, name: &str, active: bool) -> Outcome {
+    if !units::available(root) {
+        return Outcome::Untried {
+            why: "systemd is not running here; the unit is enabled by its link and starts with the next boot".to_owned(),
+        };
+    }
+    failed(units.set_active(name, active))
+}
+
+/// Puts a target into a recorded state.
+pub(crate) fn restore(root: &Root, units: &mut Units, key: &str, state: &State) -> Outcome {
+    let (_, name) = key.split_once(':').unwrap_or((key, ""));
+    match state {
+        State::Absent | State::File { .. } | State::Link { .. } => {
+            let path = Path::new(name);
+            units.file_changed(path);
+            failed(target::restore_file(root, path, state))
+        }
+        State::Kernel { value, text } => match root.restore_kernel(name, value, text) {
+            Ok(()) => Outcome::Made,
+            Err(e) => Outcome::Refused { why: e.to_string() },
+        },
+        State::Unit { active } => set_unit(root, units, name, *active),
+        State::Thread { cpus } => {
+            let mut parts = name.splitn(2, ':');
+            let (pid, comm) = (parts.next().and_then(|pid| pid.parse().ok()), parts.next());
+            match (pid, comm) {
+                (Some(pid), Some(comm)) if root.is_live() => match target::move_thread(root, pid, comm, cpus) {
+                    Ok(()) => Outcome::Made,
+                    Err(e) => Outcome::Refused { why: e.to_string() },
+                },
+                _ => Outcome::Refused {
+                    why: format!("{key} is no thread of this machine"),
+                },
+            }
+        }
+        State::Outputs { files } => {
+            for file in files {
+                if let Err(e) = target::restore_file(root, &file.path, &file.state) {
+                    return Outcome::Failed { why: e.in_one_line() };
+                }
+            }
+            Outcome::Made
+        }
+    }
+}

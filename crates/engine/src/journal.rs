@@ -1,0 +1,280 @@
+//! The journal: one file a transaction in `/var/lib/hftune/transactions`, a JSON record a line, each on disk before what
+//! it announces is done.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use hftune_model::setting::Artifact;
+use hftune_model::transaction::{
+    After, JOURNAL_VERSION, Outcome, Output, Record, State, Status, TakenStep, Transaction,
+};
+use hftune_model::{Error, Kind, Result};
+use hftune_sys::Root;
+
+/// Everything that hftune itself remembers.
+pub const STATE: &str = "/var/lib/hftune";
+
+const TRANSACTIONS: &str = "/var/lib/hftune/transactions";
+
+/// A transaction that is being written.
+#[derive(Debug)]
+pub struct Journal<'r> {
+    root: &'r Root,
+    path: PathBuf,
+    /// Its id.
+    pub id: String,
+}
+
+impl<'r> Journal<'r> {
+    /// Begins a transaction.
+    pub fn begin(root: &'r Root, begin: &Record) -> Result<Self> {
+        root.make_dirs(TRANSACTIONS, 0o700)?;
+        let stamp = jiff::Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
+        // Two in one second, or a clock that went backwards: the id stays unique and sorts after.
+        let id = match ids(root)?.last() {
+            Some(last) if *last >= stamp => successor(last),
+            _ => stamp,
+        };
+        let journal = Self {
+            root,
+            path: path_of(&id),
+            id,
+        };
+        journal.write(begin)?;
+        Ok(journal)
+    }
+
+    /// Opens one that exists, to record its undoing.
+    pub fn reopen(root: &'r Root, id: &str) -> Self {
+        Self {
+            root,
+            path: path_of(id),
+            id: id.to_owned(),
+        }
+    }
+
+    /// Writes a record and waits until it is on disk.
+    pub fn write(&self, record: &Record) -> Result<()> {
+        let mut line = serde_json::to_string(record)
+            .map_err(|e| Error::invalid(format!("a record cannot be written: {e}")).at(&self.path))?;
+        line.push('\n');
+        self.root.append_synced(&self.path, line.as_bytes())
+    }
+}
+
+/// The present time in UTC.
+pub fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+fn path_of(id: &str) -> PathBuf {
+    Path::new(TRANSACTIONS).join(format!("{id}.jsonl"))
+}
+
+/// An id that sorts right after `id`: `…Z`, `…Z-002`, `…Z-003`.
+fn successor(id: &str) -> String {
+    match id.split_once("Z-") {
+        Some((stem, number)) => format!("{stem}Z-{:03}", number.parse::<u32>().unwrap_or(1) + 1),
+        None => format!("{id}-002"),
+    }
+}
+
+/// The ids of all transactions, oldest first.
+fn ids(root: &Root) -> Result<Vec<String>> {
+    let mut ids: Vec<String> = root
+        .list(TRANSACTIONS)?
+        .iter()
+        .filter_map(|name| name.strip_suffix(".jsonl").map(str::to_owned))
+        .collect();
+    ids.sort_unstable();
+    Ok(ids)
+}
+
+/// Every transaction, oldest first.
+pub fn read_all(root: &Root) -> Result<Vec<Transaction>> {
+    ids(root)?.iter().map(|id| read(root, id)).collect()
+}
+
+/// Every transaction, or none where only root may read them.
+pub fn read_all_permitted(root: &Root) -> Result<Vec<Transaction>> {
+    match read_all(root) {
+        Err(e) if e.kind == Kind::NeedsRoot => Ok(Vec::new()),
+        other => other,
+    }
+}
+
+fn read(root: &Root, id: &str) -> Result<Transaction> {
+    let path = path_of(id);
+    parse(id, &root.read_text(&path)?).map_err(|e| Error {
+        path: Some(root.shown(&path)),
+        ..e
+    })
+}
+
+/// Reads a journal. A last line without its newline was being written when the power went, and announces nothing.
+pub fn parse(id: &str, text: &str) -> Result<Transaction> {
+    let mut transaction: Option<Transaction> = None;
+    let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+    for (i, line) in whole.lines().enumerate() {
+        let damaged = |why: String| {
+            Error::invalid(format!("the journal is damaged: {why}"))
+                .line(i + 1)
+                .hint("keep the file; what it recorded before this line is still valid")
+        };
+        let record: Record = serde_json::from_str(line).map_err(|e| damaged(e.to_string()))?;
+        match (&mut transaction, record) {
+            (
+                None,
+                Record::Begin {
+                    journal,
+                    time,
+                    profile,
+                    boot_id,
+                    changes,
+                    version,
+                },
+            ) => {
+                if journal > JOURNAL_VERSION {
+                    return Err(Error::new(
+                        Kind::Conflict,
+                        format!("this journal was written by hftune {version}, in a newer form"),
+                    )
+                    .hint("use that version of hftune"));
+                }
+                transaction = Some(Transaction {
+                    id: id.to_owned(),
+                    time,
+                    profile,
+                    boot_id,
+                    changes,
+                    steps: Vec::new(),
+                    status: Status::Interrupted,
+                });
+            }
+            (None, _) => return Err(damaged("it does not begin with a begin record".to_owned())),
+            (Some(_), Record::Begin { .. }) => return Err(damaged("it begins twice".to_owned())),
+            (
+                Some(transaction),
+                Record::Before {
+                    step,
+                    ids,
+                    after,
+                    before,
+                    directories,
+                },
+            ) => transaction.steps.push(TakenStep {
+                number: step,
+                ids,
+                after,
+                before,
+                directories,
+                outcome: None,
+                outputs: Vec::new(),
+                undone: false,
+            }),
+            (Some(transaction), Record::Done { step, outcome, outputs }) => {
+                let taken = step_mut(transaction, step).ok_or_else(|| damaged(format!("step {step} was not begun")))?;
+                taken.outcome = Some(outcome);
+                taken.outputs = outputs;
+            }
+            (Some(transaction), Record::Undone { step }) => {
+                let taken = step_mut(transaction, step).ok_or_else(|| damaged(format!("step {step} was not begun")))?;
+                taken.undone = true;
+            }
+            (Some(transaction), Record::End { complete, .. }) => {
+                transaction.status = if complete { Status::Applied } else { Status::Failed };
+            }
+            (Some(transaction), Record::RolledBack { .. }) => transaction.status = Status::RolledBack,
+        }
+    }
+    transaction.ok_or_else(|| Error::invalid("the journal is empty: the machine stopped before anything was changed"))
+}
+
+fn step_mut(transaction: &mut Transaction, number: usize) -> Option<&mut TakenStep> {
+    transaction.steps.iter_mut().find(|step| step.number == number)
+}
+
+/// The state of every target before hftune first changed it, over all transactions that are in force.
+pub fn baseline(transactions: &[Transaction]) -> BTreeMap<String, State> {
+    let mut first = BTreeMap::new();
+    for transaction in transactions.iter().filter(|t| t.status != Status::RolledBack) {
+        for step in transaction.steps.iter().filter(|step| !step.undone) {
+            match &step.after {
+                After::Set(artifact) => {
+                    first.entry(artifact.target()).or_insert_with(|| step.before.clone());
+                }
+                After::Restore { target, .. } => {
+                    // Back to the baseline: hftune no longer holds this target.
+                    first.remove(target);
+                }
+            }
+        }
+    }
+    first
+}
+
+/// Targets that could not be made so during this boot, with the reason: they are not tried again.
+pub fn refused(transactions: &[Transaction], boot_id: Option<&str>) -> BTreeMap<String, String> {
+    let mut refused = BTreeMap::new();
+    let this_boot = |t: &&Transaction| boot_id.is_some() && t.boot_id.as_deref() == boot_id;
+    for transaction in transactions.iter().filter(this_boot) {
+        for step in &transaction.steps {
+            let why = match &step.outcome {
+                Some(Outcome::Refused { why }) => format!("refused earlier in this boot: {why}"),
+                Some(Outcome::Untried { why }) => why.clone(),
+                _ => continue,
+            };
+            if let After::Set(artifact) = &step.after {
+                refused.insert(artifact.target(), why);
+            }
+        }
+    }
+    refused
+}
+
+/// The programs that transactions in force ran.
+pub fn programs(transactions: &[Transaction]) -> Vec<Artifact> {
+    let mut programs: Vec<Artifact> = Vec::new();
+    for transaction in transactions.iter().filter(|t| t.status != Status::RolledBack) {
+        for step in &transaction.steps {
+            if let After::Set(artifact @ Artifact::Made { .. }) = &step.after
+                && !programs.iter().any(|known| known.target() == artifact.target())
+            {
+                programs.push(artifact.clone());
+            }
+        }
+    }
+    programs
+}
+
+/// The state of one output of a program.
+pub fn output(path: &Path, state: State) -> Output {
+    Output {
+        path: path.to_owned(),
+        state,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_sort_in_the_order_of_their_making() {
+        assert_eq!(successor("2026-03-01T06-00-00Z"), "2026-03-01T06-00-00Z-002");
+        assert_eq!(successor("2026-03-01T06-00-00Z-002"), "2026-03-01T06-00-00Z-003");
+    }
+
+    #[test]
+    fn a_torn_last_line_announces_nothing() {
+        let begin = r#"{"record":"begin","journal":1,"time":"t","version":"0","profile":"hft","boot_id":null,"changes":[]}"#;
+        let whole = format!("{begin}\n{{\"record\":\"end\",\"time\":\"t\",\"complete\":true}}\n");
+        assert_eq!(parse("x", &whole).expect("whole").status, Status::Applied);
+        let torn = format!("{begin}\n{{\"record\":\"end\",\"ti");
+        assert_eq!(parse("x", &torn).expect("torn").status, Status::Interrupted);
+        assert!(parse("x", "").is_err());
+        assert!(parse("x", "nonsense\n").expect_err("nonsense").what.contains("damaged"));
+        let newer = begin.replace("\"journal\":1", "\"journal\":99") + "\n";
+        assert!(parse("x", &newer).expect_err("newer").what.contains("newer form"));
+    }
+}

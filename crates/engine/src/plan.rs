@@ -1,0 +1,244 @@
+//! Plan: what differs between the artifacts that the profile wants and what is there, and the steps between the two.
+//!
+//! Pure but for looking whether an artifact is in place.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hftune_domains::Desired;
+use hftune_domains::unit::UNITS;
+use hftune_model::cpu_plan::CpuPlan;
+use hftune_model::finding::{Finding, Proof, Skipped, Verdict};
+use hftune_model::plan::{Change, Plan, Step};
+use hftune_model::setting::{Artifact, Setting, When};
+use hftune_model::transaction::{After, State};
+use hftune_sys::Reader;
+
+use crate::target;
+
+/// What the journal knows that a plan depends on.
+#[derive(Debug, Default)]
+pub struct Past {
+    /// The state of every target before hftune first changed it.
+    pub baseline: BTreeMap<String, State>,
+    /// Targets that the kernel refused during this boot, with its answer.
+    pub refused: BTreeMap<String, String>,
+    /// Programs that earlier setups ran; they run again when what they read is put back.
+    pub programs: Vec<Artifact>,
+}
+
+/// Plans the way from what is there to what is desired. `findings` are those of `desired.settings`, in their order.
+pub fn plan(
+    reader: &Reader<'_>,
+    profile: &str,
+    cpus: &CpuPlan,
+    desired: &Desired,
+    findings: &[Finding],
+    past: &Past,
+) -> Plan {
+    let mut plan = Plan {
+        schema: Plan::SCHEMA,
+        profile: profile.to_owned(),
+        cpus: cpus.clone(),
+        changes: Vec::new(),
+        skipped: desired.skipped.clone(),
+        warnings: desired.warnings.clone(),
+        unchanged: 0,
+        steps: Vec::new(),
+    };
+    // Artifacts that several settings share are looked at once.
+    let mut missing: Vec<(&Artifact, Vec<String>)> = Vec::new();
+    let mut seen: BTreeMap<String, Option<usize>> = BTreeMap::new();
+    for (setting, finding) in desired.settings.iter().zip(findings) {
+        if finding.verdict == Verdict::NotApplicable {
+            plan.skipped.push(Skipped {
+                id: setting.id.clone(),
+                verdict: finding.verdict,
+                reason: finding.reason.clone(),
+                fix: finding.fix.clone(),
+            });
+            continue;
+        }
+        let mut needed = false;
+        let mut refused = None;
+        for artifact in &setting.artifacts {
+            let key = artifact.target();
+            let slot = *seen.entry(key.clone()).or_insert_with(|| {
+                if let Some(why) = past.refused.get(&key)
+                    && !target::in_place(reader, artifact)
+                {
+                    refused = Some(why.clone());
+                    return None;
+                }
+                (!target::in_place(reader, artifact)).then(|| {
+                    missing.push((artifact, Vec::new()));
+                    missing.len() - 1
+                })
+            });
+            if let Some(slot) = slot {
+                missing[slot].1.push(setting.id.clone());
+                needed = true;
+            }
+        }
+        if let Some(why) = refused {
+            plan.skipped.push(Skipped {
+                id: setting.id.clone(),
+                verdict: Verdict::NotPermitted,
+                reason: why,
+                fix: None,
+            });
+        } else if needed && (differs(finding) || !served_elsewhere(setting, desired, findings)) {
+            plan.changes.push(change(setting, finding));
+        } else {
+            plan.unchanged += 1;
+        }
+    }
+    restart_changed_units(&mut missing, desired);
+    plan.steps = missing
+        .into_iter()
+        .map(|(artifact, ids)| Step {
+            ids,
+            after: After::Set(artifact.clone()),
+        })
+        .collect();
+    put_back(reader, &mut plan, desired, past);
+    plan.steps.sort_by_key(|step| phase(&step.after));
+    plan
+}
+
+/// Whether a proof of the setting itself says that something must be done.
+fn differs(finding: &Finding) -> bool {
+    [&finding.saved, &finding.live, &finding.effect]
+        .iter()
+        .any(|proof| matches!(proof, Proof::Differs(_)))
+}
+
+/// Whether another setting that differs explains why a shared file is written again: one line changed, not all.
+fn served_elsewhere(setting: &Setting, desired: &Desired, findings: &[Finding]) -> bool {
+    desired.settings.iter().zip(findings).any(|(other, finding)| {
+        other.id != setting.id && differs(finding) && other.artifacts.iter().any(|a| setting.artifacts.contains(a))
+    })
+}
+
+fn change(setting: &Setting, finding: &Finding) -> Change {
+    let from = match (&finding.live, &finding.effect) {
+        (Proof::Differs(value), _) | (_, Proof::Differs(value)) if value.is_empty() => "not set".to_owned(),
+        (Proof::Differs(value), _) | (_, Proof::Differs(value)) => value.clone(),
+        (Proof::Holds(value), _) => format!("{value}, not saved"),
+        _ => "not set".to_owned(),
+    };
+    Change {
+        id: setting.id.clone(),
+        from,
+        to: setting.desired.clone(),
+        when: setting.when,
+        why: setting.doc.why.to_owned(),
+    }
+}
+
+/// A unit whose file changes is started again, although it is active.
+fn restart_changed_units<'d>(missing: &mut Vec<(&'d Artifact, Vec<String>)>, desired: &'d Desired) {
+    let changed: BTreeSet<String> = missing
+        .iter()
+        .filter_map(|(artifact, _)| match artifact {
+            Artifact::File { path, .. } => path.strip_prefix(UNITS).ok()?.to_str().map(str::to_owned),
+            _ => None,
+        })
+        .collect();
+    for setting in &desired.settings {
+        for artifact in &setting.artifacts {
+            if let Artifact::Unit { name, active: true } = artifact
+                && changed.contains(name)
+                && !missing.iter().any(|(known, _)| *known == artifact)
+            {
+                missing.push((artifact, vec![setting.id.clone()]));
+            }
+        }
+    }
+}
+
+/// What an earlier setup changed and this profile no longer wants goes back to what it was.
+fn put_back(reader: &Reader<'_>, plan: &mut Plan, desired: &Desired, past: &Past) {
+    let wanted: BTreeSet<String> = desired
+        .settings
+        .iter()
+        .flat_map(|setting| setting.artifacts.iter().map(Artifact::target))
+        .collect();
+    for (key, state) in &past.baseline {
+        let (kind, name) = key.split_once(':').unwrap_or((key, ""));
+        // An interrupt or a thread of an earlier boot is not the one that has its number now, and a program's outputs
+        // follow its inputs.
+        let lasting = match kind {
+            "file" | "unit" => true,
+            "kernel" => !name.starts_with("/proc/irq/") && reader.root().exists(name),
+            _ => false,
+        };
+        if wanted.contains(key) || !lasting {
+            continue;
+        }
+        let now = match state {
+            State::Kernel { value, .. } => reader.text(name).ok().map(|text| State::Kernel {
+                value: value.clone(),
+                text: text.to_string(),
+            }),
+            State::Unit { .. } => Some(State::Unit {
+                active: target::unit_active(reader.root(), name),
+            }),
+            _ => target::file_state(reader.root(), name.as_ref()).ok(),
+        };
+        if now.as_ref() == Some(state) {
+            continue;
+        }
+        plan.changes.push(Change {
+            id: key.clone(),
+            from: "as an earlier setup left it".to_owned(),
+            to: "as it was before hftune".to_owned(),
+            when: When::Now,
+            why: "the profile no longer wants it".to_owned(),
+        });
+        plan.steps.push(Step {
+            ids: Vec::new(),
+            after: After::Restore {
+                target: key.clone(),
+                state: state.clone(),
+            },
+        });
+    }
+    for program in &past.programs {
+        let Artifact::Made { inputs, .. } = program else { continue };
+        let reads = |key: &str| inputs.iter().any(|input| key == format!("file:{}", input.display()));
+        let put_back = |step: &Step| matches!(&step.after, After::Restore { target, .. } if reads(target));
+        if !wanted.contains(&program.target()) && plan.steps.iter().any(put_back) {
+            plan.steps.push(Step {
+                ids: Vec::new(),
+                after: After::Set(program.clone()),
+            });
+        }
+    }
+}
+
+/// Rivals stop first, files come before the values and units that rely on them, and programs see all files.
+fn phase(after: &After) -> u8 {
+    match after {
+        After::Set(Artifact::Unit { active: false, .. })
+        | After::Restore {
+            state: State::Unit { active: false },
+            ..
+        } => 0,
+        After::Set(Artifact::File { .. } | Artifact::Link { .. } | Artifact::NoFile { .. })
+        | After::Restore {
+            state: State::Absent | State::File { .. } | State::Link { .. } | State::Outputs { .. },
+            ..
+        } => 1,
+        After::Set(Artifact::Kernel { .. } | Artifact::Thread { .. })
+        | After::Restore {
+            state: State::Kernel { .. } | State::Thread { .. },
+            ..
+        } => 2,
+        After::Set(Artifact::Unit { active: true, .. })
+        | After::Restore {
+            state: State::Unit { active: true },
+            ..
+        } => 3,
+        After::Set(Artifact::Made { .. }) => 4,
+    }
+}

@@ -1,0 +1,19 @@
+//! Profiles: TOML layers, each checked in its own file, merged key by key.
+//!
+//! ```text
+//! built-in hft  <-  the file it is extended by  <-  ...  <-  options of the command
+//! ```
+
+mod layer;
+mod load;
+mod merge;
+mod message;
+mod overrides;
+mod starter;
+
+pub use load::{BUILT_IN, PROFILE_PATH, built_in, load};
+pub use overrides::parse_override;
+pub use starter::starter;
+
+#[cfg(test)]
+mod tests;

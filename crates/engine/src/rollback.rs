@@ -1,0 +1,218 @@
+//! Rollback: the steps of a transaction, undone in reverse order.
+
+use std::path::Path;
+
+use hftune_model::setting::Artifact;
+use hftune_model::transaction::{After, Outcome, Record, State, Status, TakenStep, Transaction};
+use hftune_model::{Error, Kind, Result};
+use hftune_sys::{Root, exec};
+
+use crate::apply::restore;
+use crate::journal::{Journal, now};
+use crate::target;
+use crate::units::{self, Units};
+
+/// What a rollback did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RolledBack {
+    /// Ids of the transactions that are undone.
+    pub transactions: Vec<String>,
+    /// Targets that were put back.
+    pub restored: Vec<String>,
+    /// Targets that were not, and why.
+    pub not_restored: Vec<(String, String)>,
+    /// Whether the running kernel still has boot arguments that are gone from the boot loader.
+    pub reboot_required: bool,
+}
+
+/// The transactions to undo, newest first: `id` and everything after it, all, or the newest.
+pub fn choose(transactions: Vec<Transaction>, id: Option<&str>, all: bool) -> Result<Vec<Transaction>> {
+    let mut in_force: Vec<Transaction> =
+        transactions.into_iter().filter(|t| t.status != Status::RolledBack).collect();
+    if let Some(id) = id {
+        let at = in_force.iter().position(|t| t.id == id).ok_or_else(|| {
+            Error::new(Kind::Usage, format!("there is no transaction \"{id}\" that could be undone"))
+                .hint("hftune history lists them")
+        })?;
+        in_force.drain(..at);
+    } else if !all && !in_force.is_empty() {
+        in_force.drain(..in_force.len() - 1);
+    }
+    in_force.reverse();
+    Ok(in_force)
+}
+
+/// Undoes transactions, newest first.
+///
+/// A file that someone else changed since is left alone unless `force` is given; what cannot be put back is told, and
+/// the rest goes on.
+pub fn rollback(
+    root: &Root,
+    transactions: &[Transaction],
+    boot_id: Option<&str>,
+    force: bool,
+    mut progress: impl FnMut(&str),
+) -> Result<RolledBack> {
+    let mut result = RolledBack::default();
+    let mut units = Units::default();
+    for transaction in transactions {
+        let journal = Journal::reopen(root, &transaction.id);
+        let same_boot = boot_id.is_some() && transaction.boot_id.as_deref() == boot_id;
+        let mut complete = true;
+        let mut later = Vec::new();
+        for step in transaction.steps.iter().rev().filter(|step| !step.undone) {
+            let name = name_of(&step.after);
+            progress(&name);
+            match undo(root, &mut units, step, same_boot, force) {
+                Ok(Undone::Restored) => result.restored.push(name),
+                Ok(Undone::Nothing) => {}
+                Ok(Undone::LeftToReboot(why)) => result.not_restored.push((name, why)),
+                Ok(Undone::RunLater) => {
+                    later.push(step);
+                    continue;
+                }
+                Err(e) => {
+                    complete = false;
+                    result.not_restored.push((name, e.in_one_line()));
+                    continue;
+                }
+            }
+            journal.write(&Record::Undone { step: step.number })?;
+        }
+        for step in later {
+            let name = name_of(&step.after);
+            match run_again(root, &step.after) {
+                Ok(()) => {
+                    result.restored.push(name);
+                    journal.write(&Record::Undone { step: step.number })?;
+                }
+                Err(e) => {
+                    complete = false;
+                    result.not_restored.push((name, e.in_one_line()));
+                }
+            }
+        }
+        if complete {
+            journal.write(&Record::RolledBack { time: now() })?;
+            result.transactions.push(transaction.id.clone());
+        }
+        result.reboot_required |= transaction.touches_boot();
+    }
+    if units::available(root) {
+        units.reload()?;
+    }
+    Ok(result)
+}
+
+enum Undone {
+    Restored,
+    /// It is as it was already, or the step never took place.
+    Nothing,
+    /// The next boot puts it back.
+    LeftToReboot(String),
+    /// Something made the outputs anew since, a kernel package for instance. Its entries must stay, so the program runs
+    /// once more when its inputs are undone.
+    RunLater,
+}
+
+/// Runs a program on the inputs as they are now.
+fn run_again(root: &Root, after: &After) -> Result<()> {
+    let After::Set(Artifact::Made { program, args, .. }) = after else {
+        return Ok(());
+    };
+    if !root.is_live() {
+        return Err(Error::new(Kind::Conflict, format!("run {} on the machine itself", program.display())));
+    }
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    exec::run_ok(program, &args).map(drop)
+}
+
+fn name_of(after: &After) -> String {
+    match after {
+        After::Set(artifact) => artifact.target(),
+        After::Restore { target, .. } => target.clone(),
+    }
+}
+
+fn undo(root: &Root, units: &mut Units, step: &TakenStep, same_boot: bool, force: bool) -> Result<Undone> {
+    if matches!(step.outcome, Some(Outcome::Refused { .. } | Outcome::Untried { .. })) {
+        return Ok(Undone::Nothing);
+    }
+    let key = name_of(&step.after);
+    let (kind, name) = key.split_once(':').unwrap_or((&key, ""));
+    match &step.before {
+        State::Absent | State::File { .. } | State::Link { .. } => {
+            let path = Path::new(name);
+            let now = target::file_state(root, path)?;
+            if now == step.before {
+                remove_directories(root, step);
+                return Ok(Undone::Nothing);
+            }
+            if !force && step.outcome == Some(Outcome::Made) && !is_as_made(&now, &step.after) {
+                return Err(Error::new(Kind::Conflict, "someone changed it since hftune wrote it")
+                    .hint("look at it, then hftune rollback --force puts the old content back"));
+            }
+            outcome(restore(root, units, &key, &step.before))?;
+            remove_directories(root, step);
+            Ok(Undone::Restored)
+        }
+        State::Outputs { files } => {
+            let paths: Vec<_> = files.iter().map(|file| file.path.clone()).collect();
+            let untouched = target::outputs_of(root, &paths)? == step.outputs;
+            if untouched || step.outcome.is_none() {
+                outcome(restore(root, units, &key, &step.before))?;
+                return Ok(Undone::Restored);
+            }
+            Ok(Undone::RunLater)
+        }
+        State::Kernel { .. } | State::Thread { .. } if !same_boot && of_one_boot(kind, name) => {
+            Ok(Undone::Nothing)
+        }
+        State::Kernel { .. } if !root.exists(name) => Ok(Undone::LeftToReboot("it is gone".to_owned())),
+        State::Thread { .. } => match restore(root, units, &key, &step.before) {
+            Outcome::Made => Ok(Undone::Restored),
+            // A kernel thread that ended took its affinity with it.
+            _ => Ok(Undone::Nothing),
+        },
+        State::Kernel { .. } => match restore(root, units, &key, &step.before) {
+            Outcome::Refused { why } => Ok(Undone::LeftToReboot(format!("{why}; the next boot puts it back"))),
+            _ => Ok(Undone::Restored),
+        },
+        State::Unit { .. } => {
+            outcome(restore(root, units, &key, &step.before))?;
+            Ok(Undone::Restored)
+        }
+    }
+}
+
+/// Values by interrupt number or process id belong to the boot in which they were read.
+fn of_one_boot(kind: &str, name: &str) -> bool {
+    kind == "thread" || (name.starts_with("/proc/irq/") && name != "/proc/irq/default_smp_affinity")
+}
+
+fn outcome(outcome: Outcome) -> Result<()> {
+    match outcome {
+        Outcome::Made | Outcome::Rounded { .. } | Outcome::Untried { .. } => Ok(()),
+        Outcome::Refused { why } | Outcome::Failed { why } => Err(Error::new(Kind::Io, why)),
+    }
+}
+
+/// Whether a file still is what the step made of it.
+fn is_as_made(now: &State, after: &After) -> bool {
+    match (now, after) {
+        (State::File { content, .. }, After::Set(Artifact::File { content: made, .. })) => {
+            content.bytes().as_deref() == Some(made.as_bytes())
+        }
+        (State::Link { target }, After::Set(Artifact::Link { target: made, .. })) => target == made,
+        (State::Absent, After::Set(Artifact::NoFile { .. })) => true,
+        (now, After::Restore { state, .. }) => now == state,
+        _ => false,
+    }
+}
+
+/// Directories that the step made go, innermost first, where nothing else is in them.
+fn remove_directories(root: &Root, step: &TakenStep) {
+    for directory in step.directories.iter().rev() {
+        root.remove_empty_dir(directory);
+    }
+}

@@ -1,0 +1,161 @@
+//! The state of targets: reading it, and putting a target into a state.
+
+use std::path::{Path, PathBuf};
+
+use hftune_model::setting::{Artifact, Compare};
+use hftune_model::transaction::{Content, Output, State};
+use hftune_model::{CpuSet, Error, Kind, Result};
+use hftune_sys::write::Metadata;
+use hftune_sys::{Reader, Root};
+
+/// Whether an artifact is in place already. What cannot be read is not.
+pub fn in_place(reader: &Reader<'_>, artifact: &Artifact) -> bool {
+    match artifact {
+        Artifact::File { path, content, .. } => reader.text(path).is_ok_and(|text| *text == **content),
+        Artifact::Link { path, target } => reader.root().link_target(path).as_ref() == Some(target),
+        Artifact::NoFile { path } => !reader.root().exists(path),
+        Artifact::Kernel { path, value, compare } => reader.text(path).is_ok_and(|text| compare.same(&text, value)),
+        Artifact::Thread { pid, comm, cpus } => match thread_cpus(reader.root(), *pid, comm) {
+            Some(now) => Compare::CpusWithin.same(&now, cpus),
+            // It is gone, and with it the need to move it.
+            None => true,
+        },
+        Artifact::Unit { name, active } => !reader.root().is_live() || unit_active(reader.root(), name) == *active,
+        Artifact::Made { stale, .. } => !stale,
+    }
+}
+
+/// Whether systemd holds a running instance of a unit.
+///
+/// systemd keeps a link `/run/systemd/units/invocation:NAME` for every unit that is not inactive or failed
+/// (`unit_export_invocation_id()` and `unit_notify()` in src/core/unit.c), so that no process need be asked.
+pub fn unit_active(root: &Root, name: &str) -> bool {
+    root.exists(format!("/run/systemd/units/invocation:{name}"))
+}
+
+/// The state of a file, a link, or nothing.
+pub fn file_state(root: &Root, path: &Path) -> Result<State> {
+    if let Some(target) = root.link_target(path) {
+        return Ok(State::Link { target });
+    }
+    let Some(metadata) = root.metadata(path)? else {
+        return Ok(State::Absent);
+    };
+    Ok(State::File {
+        content: Content::from_bytes(root.read(path)?),
+        mode: metadata.mode,
+        uid: metadata.uid,
+        gid: metadata.gid,
+        xattrs: metadata
+            .xattrs
+            .into_iter()
+            .map(|(name, value)| (name, Content::from_bytes(value)))
+            .collect(),
+    })
+}
+
+/// The present state of an artifact's target, as it is recorded before the target is changed.
+pub fn state(root: &Root, artifact: &Artifact) -> Result<State> {
+    match artifact {
+        Artifact::File { path, .. } | Artifact::Link { path, .. } | Artifact::NoFile { path } => file_state(root, path),
+        Artifact::Kernel { path, compare, .. } => {
+            let text = root.read_text(path)?;
+            Ok(State::Kernel {
+                value: compare.value(&text),
+                text,
+            })
+        }
+        Artifact::Thread { pid, comm, .. } => thread_cpus(root, *pid, comm)
+            .map(|cpus| State::Thread { cpus })
+            .ok_or_else(|| Error::new(Kind::Missing, format!("thread {pid} ({comm}) is gone"))),
+        Artifact::Unit { name, .. } => Ok(State::Unit {
+            active: unit_active(root, name),
+        }),
+        Artifact::Made { outputs, .. } => Ok(State::Outputs {
+            files: outputs_of(root, outputs)?,
+        }),
+    }
+}
+
+/// The states of a program's outputs.
+pub fn outputs_of(root: &Root, outputs: &[PathBuf]) -> Result<Vec<Output>> {
+    outputs
+        .iter()
+        .map(|path| Ok(crate::journal::output(path, file_state(root, path)?)))
+        .collect()
+}
+
+/// Puts a file or a link into a recorded state.
+pub fn restore_file(root: &Root, path: &Path, state: &State) -> Result<()> {
+    match state {
+        State::Absent if root.exists(path) => root.remove_file(path),
+        State::Absent => Ok(()),
+        State::Link { target } => root.write_link(path, target),
+        State::File {
+            content,
+            mode,
+            uid,
+            gid,
+            xattrs,
+        } => {
+            let damaged = || Error::invalid("the recorded content is damaged").at(path);
+            if root.link_target(path).is_some() {
+                root.remove_file(path)?;
+            }
+            let xattrs = xattrs
+                .iter()
+                .map(|(name, value)| Some((name.clone(), value.bytes()?)))
+                .collect::<Option<Vec<_>>>()
+                .ok_or_else(damaged)?;
+            let metadata = Metadata {
+                mode: *mode,
+                uid: *uid,
+                gid: *gid,
+                xattrs,
+            };
+            root.write_atomic(path, &content.bytes().ok_or_else(damaged)?, &metadata)
+        }
+        State::Kernel { .. } | State::Thread { .. } | State::Unit { .. } | State::Outputs { .. } => {
+            Err(Error::invalid("the recorded state is not that of a file").at(path))
+        }
+    }
+}
+
+/// Makes a file as an artifact says: an existing one keeps its mode, owner and label.
+pub fn make_file(root: &Root, path: &Path, content: &str, mode: u32) -> Result<()> {
+    let (uid, gid) = hftune_sys::identity::owner();
+    let metadata = root.metadata(path)?.unwrap_or(Metadata {
+        mode,
+        uid,
+        gid,
+        xattrs: Vec::new(),
+    });
+    root.write_atomic(path, content.as_bytes(), &metadata)
+}
+
+/// The directories that have to be made before a file can be.
+pub fn missing_directories(root: &Root, path: &Path) -> Vec<PathBuf> {
+    let mut missing: Vec<PathBuf> = path
+        .ancestors()
+        .skip(1)
+        .take_while(|dir| !root.is_dir(dir))
+        .map(Path::to_owned)
+        .collect();
+    missing.reverse();
+    missing
+}
+
+/// The CPUs that a thread may use, if it is still the thread of that name.
+fn thread_cpus(root: &Root, pid: u32, comm: &str) -> Option<String> {
+    let status = root.read_text(format!("/proc/{pid}/status")).ok()?;
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
+    (field("Name")? == comm).then(|| field("Cpus_allowed_list").map(str::to_owned))?
+}
+
+/// Moves a thread, if it is still the thread of that name.
+pub fn move_thread(root: &Root, pid: u32, comm: &str, cpus: &str) -> Result<()> {
+    if thread_cpus(root, pid, comm).is_none() {
+        return Err(Error::new(Kind::Missing, format!("thread {pid} ({comm}) is gone")));
+    }
+    hftune_sys::sched::set_affinity(pid, &cpus.parse::<CpuSet>()?)
+}

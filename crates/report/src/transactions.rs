@@ -1,0 +1,143 @@
+//! The reports of `setup`, `rollback` and `history`.
+
+use std::fmt::Write as _;
+
+use hftune_model::plan::Change;
+use hftune_model::transaction::{Status, Transaction};
+use owo_colors::OwoColorize as _;
+use serde::Serialize;
+
+use crate::text::{indented, plural};
+
+/// Something that was not done, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NotDone {
+    /// A setting, or a target.
+    pub id: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// The result of `hftune setup`.
+#[derive(Debug, Serialize)]
+pub struct Setup {
+    /// "hftune/setup/1".
+    pub schema: &'static str,
+    /// Id of the transaction; `None` where nothing had to be changed.
+    pub transaction: Option<String>,
+    /// What was changed.
+    pub changed: Vec<Change>,
+    /// What was not, and why.
+    pub not_changed: Vec<NotDone>,
+    /// Whether a reboot is needed.
+    pub reboot_required: bool,
+}
+
+/// The result of `hftune rollback`.
+#[derive(Debug, Serialize)]
+pub struct Rollback {
+    /// "hftune/rollback/1".
+    pub schema: &'static str,
+    /// Ids of the transactions that were undone.
+    pub transactions: Vec<String>,
+    /// Targets that were put back.
+    pub restored: Vec<String>,
+    /// Targets that were not, and why.
+    pub not_restored: Vec<NotDone>,
+    /// Whether a reboot is needed.
+    pub reboot_required: bool,
+}
+
+/// What setup did, in words.
+pub fn setup(result: &Setup, width: usize) -> String {
+    let mut out = String::new();
+    match &result.transaction {
+        None => out.push_str("Nothing was changed: every setting is as desired.\n"),
+        Some(id) => {
+            let _ = writeln!(out, "{} made, recorded as transaction {}", plural(result.changed.len(), "change"), id.bold());
+            let _ = writeln!(out, "Undo it with: hftune rollback");
+        }
+    }
+    out.push_str(&not_done("Not made", &result.not_changed, width));
+    out
+}
+
+/// What rollback did, in words.
+pub fn rollback(result: &Rollback, width: usize) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "{} put back.", plural(result.restored.len(), "target"));
+    for id in &result.transactions {
+        let _ = writeln!(out, "Undone: transaction {id}");
+    }
+    out.push_str(&not_done("Not put back", &result.not_restored, width));
+    if result.reboot_required {
+        out.push_str("Reboot: the running kernel was booted with arguments that are gone now.\n");
+    }
+    out
+}
+
+fn not_done(title: &str, list: &[NotDone], width: usize) -> String {
+    if list.is_empty() {
+        return String::new();
+    }
+    let mut out = format!("\n{}\n", title.bold());
+    for NotDone { id, reason } in list {
+        let _ = writeln!(out, "  {id}");
+        out.push_str(&indented(reason, 6, width));
+    }
+    out
+}
+
+/// A transaction in the history.
+#[derive(Debug, Serialize)]
+struct Entry<'t> {
+    id: &'t str,
+    time: &'t str,
+    profile: &'t str,
+    status: Status,
+    changes: usize,
+}
+
+fn entries(transactions: &[Transaction]) -> Vec<Entry<'_>> {
+    transactions
+        .iter()
+        .map(|t| Entry {
+            id: &t.id,
+            time: &t.time,
+            profile: &t.profile,
+            status: t.status,
+            changes: t.changes.len(),
+        })
+        .collect()
+}
+
+/// What was done when, newest last.
+pub fn history(transactions: &[Transaction]) -> String {
+    if transactions.is_empty() {
+        return "hftune has changed nothing on this host.\n".to_owned();
+    }
+    let mut out = format!("{}\n", format!("{:<24}  {:<12}  CHANGES  PROFILE", "TRANSACTION", "STATUS").bold());
+    for entry in entries(transactions) {
+        let status = match entry.status {
+            Status::Applied => "applied",
+            Status::Failed => "failed",
+            Status::Interrupted => "interrupted",
+            Status::RolledBack => "rolled back",
+        };
+        let _ = writeln!(out, "{:<24}  {status:<12}  {:>7}  {}", entry.id, entry.changes, entry.profile);
+    }
+    out
+}
+
+/// The history as one JSON object.
+pub fn history_json(transactions: &[Transaction]) -> String {
+    #[derive(Serialize)]
+    struct History<'t> {
+        schema: &'static str,
+        transactions: Vec<Entry<'t>>,
+    }
+    crate::to_json(&History {
+        schema: "hftune/history/1",
+        transactions: entries(transactions),
+    })
+}

@@ -1,0 +1,3 @@
+#!/bin/sh
+# The old name of "hftune verify". Options are passed on.
+exec hftune verify "$@"
