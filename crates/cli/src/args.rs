@@ -48,21 +48,7 @@ pub(crate) enum Command {
     /// Prove every setting: saved, live, in effect
     Verify(Verify),
     /// Undo the last setup, or everything since a transaction
-    Rollback {
-        /// Undo this transaction and all after it
-        #[arg(value_name = "ID", conflicts_with = "all")]
-        id: Option<String>,
-        /// Undo everything that hftune ever changed here
-        #[arg(long)]
-        all: bool,
-        /// Put files back that someone else changed since
-        #[arg(long)]
-        force: bool,
-        #[command(flatten)]
-        consent: Consent,
-        #[command(flatten)]
-        output: Json,
-    },
+    Rollback(Rollback),
     /// List what was done when
     History {
         #[command(flatten)]
@@ -116,6 +102,23 @@ pub(crate) struct Verify {
 pub(crate) enum Format {
     Human,
     Json,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Rollback {
+    /// Undo this transaction and all after it
+    #[arg(value_name = "ID", conflicts_with = "all")]
+    pub id: Option<String>,
+    /// Undo everything that hftune ever changed here
+    #[arg(long)]
+    pub all: bool,
+    /// Put files back that someone else changed since
+    #[arg(long)]
+    pub force: bool,
+    #[command(flatten)]
+    pub consent: Consent,
+    #[command(flatten)]
+    pub output: Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -181,7 +184,9 @@ pub(crate) struct Consent {
 }
 
 fn parse_list(text: &str) -> Result<CpuSet, String> {
-    let set: CpuSet = text.parse().map_err(|e: hftune_model::Error| e.in_one_line())?;
+    let set: CpuSet = text
+        .parse()
+        .map_err(|e: hftune_model::Error| e.in_one_line())?;
     if set.is_empty() {
         return Err("the list is empty; write CPUs like 0-1".to_owned());
     }

@@ -45,7 +45,9 @@ fn main() -> ExitCode {
         Ok(answer) => {
             // A reader that went away (a pipe to head) is no failure.
             let mut out = anstream::stdout();
-            let _ = out.write_all(answer.text.as_bytes()).and_then(|()| out.flush());
+            let _ = out
+                .write_all(answer.text.as_bytes())
+                .and_then(|()| out.flush());
             ExitCode::from(answer.code)
         }
         Err(e) => {

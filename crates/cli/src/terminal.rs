@@ -33,7 +33,8 @@ pub(crate) fn show(text: &str) {
 /// A usage error where there is nobody to ask.
 pub(crate) fn consent(question: &str) -> Result<bool> {
     if !std::io::stdin().is_terminal() {
-        return Err(Error::new(Kind::Usage, "there is no terminal to ask on").hint("add --yes to go ahead without asking"));
+        return Err(Error::new(Kind::Usage, "there is no terminal to ask on")
+            .hint("add --yes to go ahead without asking"));
     }
     show(&format!("{question} [y/N] "));
     let mut answer = String::new();

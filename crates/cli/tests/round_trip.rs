@@ -33,12 +33,25 @@ fn round_trip(machine: &Machine) {
     assert_eq!(plan["cpus"]["housekeeping"], "0-1");
     assert_eq!(plan["cpus"]["isolated"], "2-7");
     assert!(!plan["cpus"]["why"].as_str().expect("why").is_empty());
-    for id in ["sysctl/vm.swappiness", "boot/isolcpus", "thp/enabled", "irq/eth0-rx-0", "hugepages/node1"] {
-        assert!(changes(&plan).contains(&id), "{id} is not among {:?}", changes(&plan));
+    for id in [
+        "sysctl/vm.swappiness",
+        "boot/isolcpus",
+        "thp/enabled",
+        "irq/eth0-rx-0",
+        "hugepages/node1",
+    ] {
+        assert!(
+            changes(&plan).contains(&id),
+            "{id} is not among {:?}",
+            changes(&plan)
+        );
     }
     assert_eq!(before, machine.manifest(), "a plan writes nothing");
 
-    let verify = machine.run(&["verify", "--format", "json"]).expect(3).json();
+    let verify = machine
+        .run(&["verify", "--format", "json"])
+        .expect(3)
+        .json();
     assert_eq!(verify["schema"], "hftune/verify/1");
     assert_eq!(verdict(&verify, "sysctl/vm.swappiness"), "wrong");
 
@@ -57,10 +70,19 @@ fn round_trip(machine: &Machine) {
     assert!(again_changed.is_empty(), "{again_changed:#?}");
 
     let rollback = machine.run(&["rollback", "--yes", "--json"]).json();
-    assert_eq!(rollback["not_restored"], serde_json::json!([]), "{rollback:#}");
+    assert_eq!(
+        rollback["not_restored"],
+        serde_json::json!([]),
+        "{rollback:#}"
+    );
     let after = machine.manifest();
     for (path, state) in &before {
-        assert_eq!(after.get(path), Some(state), "{} is not as it was", path.display());
+        assert_eq!(
+            after.get(path),
+            Some(state),
+            "{} is not as it was",
+            path.display()
+        );
     }
     for path in after.keys() {
         assert!(before.contains_key(path), "{} is left over", path.display());
@@ -88,10 +110,22 @@ fn on_rhel9_every_entry_but_rescue_gets_the_arguments_and_so_does_the_next_kerne
         "/etc/kernel/cmdline",
         "/etc/default/grub",
     ] {
-        assert!(machine.read(file).contains(expected), "{file}:\n{}", machine.read(file));
+        assert!(
+            machine.read(file).contains(expected),
+            "{file}:\n{}",
+            machine.read(file)
+        );
     }
-    assert!(machine.read("/boot/loader/entries/abc-5.14.0-427.el9.x86_64.conf").contains("$tuned_params"));
-    assert!(!machine.read("/boot/loader/entries/abc-0-rescue.conf").contains("isolcpus"));
+    assert!(
+        machine
+            .read("/boot/loader/entries/abc-5.14.0-427.el9.x86_64.conf")
+            .contains("$tuned_params")
+    );
+    assert!(
+        !machine
+            .read("/boot/loader/entries/abc-0-rescue.conf")
+            .contains("isolcpus")
+    );
     let verify = machine.run(&["verify", "--json"]).json();
     assert_eq!(verdict(&verify, "boot/isolcpus"), "reboot-pending");
 }
@@ -120,8 +154,15 @@ fn a_changed_profile_is_applied_as_a_difference() {
     );
     machine.run(&["setup", "--yes"]);
     assert_eq!(machine.read("/proc/sys/vm/swappiness").trim(), "10");
-    assert_eq!(machine.read("/proc/sys/net/ipv4/tcp_sack").trim(), "1", "back to what it was before hftune");
-    assert_eq!(machine.read("/proc/sys/net/ipv4/tcp_timestamps").trim(), "0");
+    assert_eq!(
+        machine.read("/proc/sys/net/ipv4/tcp_sack").trim(),
+        "1",
+        "back to what it was before hftune"
+    );
+    assert_eq!(
+        machine.read("/proc/sys/net/ipv4/tcp_timestamps").trim(),
+        "0"
+    );
     machine.run(&["rollback", "--all", "--yes"]);
     machine.run(&["history"]).expect(0);
     std::fs::remove_dir_all(machine.path("/etc/hftune")).expect("the administrator's own file");
@@ -133,9 +174,18 @@ fn a_file_that_someone_changed_since_is_not_overwritten() {
     let machine = Machine::debian();
     machine.run(&["setup", "--yes"]);
     machine.file("/etc/sysctl.d/99-hft.conf", "vm.swappiness = 1\n");
-    let rollback = machine.run(&["rollback", "--yes", "--json"]).expect(1).json();
-    assert_eq!(rollback["not_restored"][0]["id"], "file:/etc/sysctl.d/99-hft.conf");
-    assert_eq!(machine.read("/etc/sysctl.d/99-hft.conf"), "vm.swappiness = 1\n");
+    let rollback = machine
+        .run(&["rollback", "--yes", "--json"])
+        .expect(1)
+        .json();
+    assert_eq!(
+        rollback["not_restored"][0]["id"],
+        "file:/etc/sysctl.d/99-hft.conf"
+    );
+    assert_eq!(
+        machine.read("/etc/sysctl.d/99-hft.conf"),
+        "vm.swappiness = 1\n"
+    );
     machine.run(&["rollback", "--yes", "--force"]);
     assert!(!machine.path("/etc/sysctl.d/99-hft.conf").exists());
 }

@@ -83,7 +83,12 @@ impl Domain for Boot {
         let argument = wanted
             .iter()
             .find(|argument| argument.id() == setting.id)
-            .ok_or_else(|| Error::invalid(format!("{} is not a boot argument of the profile", setting.id)))?;
+            .ok_or_else(|| {
+                Error::invalid(format!(
+                    "{} is not a boot argument of the profile",
+                    setting.id
+                ))
+            })?;
         let live = proof::live(argument, reader);
         let booted = matches!(live, Proof::Holds(_));
         Ok(Proofs {

@@ -18,9 +18,11 @@ pub fn split(host: &Host, profile: &Profile, force: bool) -> Result<CpuPlan> {
     let online = &host.cpus.online;
     let cores = &host.cpus.cores;
     if online.is_empty() || cores.is_empty() {
-        return Err(Error::invalid("the CPUs of this host cannot be read, so they cannot be split")
-            .at("/sys/devices/system/cpu/online")
-            .hint("run hftune host to see what could not be read"));
+        return Err(Error::invalid(
+            "the CPUs of this host cannot be read, so they cannot be split",
+        )
+        .at("/sys/devices/system/cpu/online")
+        .hint("run hftune host to see what could not be read"));
     }
     let nics = trading_nics(host, profile);
     let nodes: BTreeSet<u32> = nics.iter().filter_map(|nic| nic.node).collect();
@@ -55,16 +57,28 @@ pub fn split(host: &Host, profile: &Profile, force: bool) -> Result<CpuPlan> {
     if isolated.is_empty() {
         why.push("no CPU is isolated, since the OS needs every one".to_owned());
     } else {
-        why.push(format!("the OS and the interrupts get {housekeeping}, the application gets {isolated}"));
+        why.push(format!(
+            "the OS and the interrupts get {housekeeping}, the application gets {isolated}"
+        ));
     }
     if !nics.is_empty() {
         let names: Vec<_> = nics.iter().map(|nic| nic.name.as_str()).collect();
         let place = if nodes.is_empty() {
             "on no known node".to_owned()
         } else {
-            format!("on node {}", nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and "))
+            format!(
+                "on node {}",
+                nodes
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(" and ")
+            )
         };
-        why.push(format!("the trading ports {} are {place}", names.join(", ")));
+        why.push(format!(
+            "the trading ports {} are {place}",
+            names.join(", ")
+        ));
     }
     Ok(CpuPlan {
         housekeeping,
@@ -77,8 +91,20 @@ pub fn split(host: &Host, profile: &Profile, force: bool) -> Result<CpuPlan> {
 /// "2 sockets, 40 cores, 2 threads each".
 fn machine(host: &Host) -> String {
     let cores = host.cpus.cores.len();
-    let sockets = host.cpus.cores.iter().map(|c| c.package).collect::<BTreeSet<_>>().len();
-    let threads = host.cpus.cores.iter().map(|c| c.cpus.len()).max().unwrap_or(1);
+    let sockets = host
+        .cpus
+        .cores
+        .iter()
+        .map(|c| c.package)
+        .collect::<BTreeSet<_>>()
+        .len();
+    let threads = host
+        .cpus
+        .cores
+        .iter()
+        .map(|c| c.cpus.len())
+        .max()
+        .unwrap_or(1);
     let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
     format!(
         "{}, {}, {} a core",
@@ -97,7 +123,10 @@ fn count(cores: usize, profile: &Profile) -> Result<(usize, String)> {
                 "cpus.housekeeping_cores is {asked}, but this host has {cores} cores: at least one is needed on each side"
             )));
         }
-        return Ok((asked.min(cores), format!("the profile gives {asked} cores to the OS")));
+        return Ok((
+            asked.min(cores),
+            format!("the profile gives {asked} cores to the OS"),
+        ));
     }
     let count = match cores {
         0..=5 => 1,
@@ -125,7 +154,11 @@ fn by_rule(host: &Host, count: usize, nic_nodes: &BTreeSet<u32>) -> CpuSet {
             core.cpus.first(),
         )
     });
-    order.iter().take(count).flat_map(|core| core.cpus.iter().collect::<Vec<_>>()).collect()
+    order
+        .iter()
+        .take(count)
+        .flat_map(|core| core.cpus.iter().collect::<Vec<_>>())
+        .collect()
 }
 
 fn by_list(list: &CpuSet, host: &Host, force: bool) -> Result<CpuSet> {
@@ -164,7 +197,13 @@ fn trading_nics<'h>(host: &'h Host, profile: &Profile) -> Vec<&'h Nic> {
     let named: Vec<&Nic> = host
         .nics
         .iter()
-        .filter(|nic| profile.cpus.nics.iter().any(|name| name.as_str() == nic.name))
+        .filter(|nic| {
+            profile
+                .cpus
+                .nics
+                .iter()
+                .any(|name| name.as_str() == nic.name)
+        })
         .collect();
     if !named.is_empty() {
         return named;
@@ -173,5 +212,8 @@ fn trading_nics<'h>(host: &'h Host, profile: &Profile) -> Vec<&'h Nic> {
     if !capable.is_empty() {
         return capable;
     }
-    host.nics.iter().filter(|nic| nic.state.as_deref() == Some("up")).collect()
+    host.nics
+        .iter()
+        .filter(|nic| nic.state.as_deref() == Some("up"))
+        .collect()
 }

@@ -147,7 +147,7 @@ impl Domain for Irq {
             });
         }
         let lines = named(cx.host);
-        let Some(line) = lines.get(&setting.id) else {
+        let Some(irq) = lines.get(&setting.id) else {
             return Ok(Proofs {
                 saved,
                 live: Proof::Unknown("the interrupt is gone".to_owned()),
@@ -158,19 +158,24 @@ impl Domain for Irq {
         let within = |set: &Option<CpuSet>, file: &str| match set {
             Some(set) if !set.is_empty() => Proof::of(set.is_subset(housekeeping), set.to_string()),
             Some(_) => Proof::None(format!("{file} is empty: the interrupt is not in use")),
-            None => Proof::Unknown(format!("/proc/irq/{}/{file} cannot be read", line.number)),
+            None => Proof::Unknown(format!("/proc/irq/{}/{file} cannot be read", irq.number)),
         };
-        let live = within(&line.requested, "smp_affinity_list");
-        let mut effect = within(&line.effective, "effective_affinity_list");
+        let live = within(&irq.requested, "smp_affinity_list");
+        let mut effect = within(&irq.effective, "effective_affinity_list");
         let mut fix = None;
-        if matches!(live, Proof::Differs(_)) && line.managed == Some(true) {
+        if matches!(live, Proof::Differs(_)) && irq.managed == Some(true) {
             fix = Some("isolcpus=managed_irq,domain,... at boot (boot/isolcpus)".to_owned());
-        } else if matches!((&live, &effect), (Proof::Holds(_), Proof::Differs(_))) && line.count == 0 {
-            // Not a failure: the move is pending until the device fires for the first time.
-            effect = Proof::None(format!(
-                "asked for {housekeeping}; the kernel moves it from {} when it first fires",
-                line.effective.as_ref().map(ToString::to_string).unwrap_or_default()
-            ));
+        } else if let (Proof::Holds(_), Proof::Differs(value)) = (&live, &effect)
+            && !cx.host.kernel.cmdline.contains("irqaffinity=")
+        {
+            // An interrupt that is asked to move does so when it next fires (Documentation/core-api/irq/irq-affinity.rst);
+            // after a boot with irqaffinity= none is left behind.
+            effect = Proof::Pending(
+                value.clone(),
+                format!(
+                    "asked for {housekeeping}; the kernel moves it from {value} when it next fires, at the latest with a reboot"
+                ),
+            );
         }
         Ok(Proofs {
             saved,
@@ -212,8 +217,14 @@ fn immovable(line: &Line) -> Option<String> {
     if wired || per_cpu {
         return Some("the kernel binds it to its CPU".to_owned());
     }
-    if line.managed.unwrap_or_else(|| known_to_be_managed(&line.name)) {
-        return Some("the kernel manages its affinity; isolcpus=managed_irq keeps it off isolated CPUs".to_owned());
+    if line
+        .managed
+        .unwrap_or_else(|| known_to_be_managed(&line.name))
+    {
+        return Some(
+            "the kernel manages its affinity; isolcpus=managed_irq keeps it off isolated CPUs"
+                .to_owned(),
+        );
     }
     None
 }
@@ -222,10 +233,13 @@ fn immovable(line: &Line) -> Option<String> {
 /// and drivers/scsi/virtio_scsi.c), by the names these drivers give. procfs does not say which interrupts are managed.
 fn known_to_be_managed(name: &str) -> bool {
     let numbered = |text: &str, after: &str| {
-        text.split_once(after)
-            .is_some_and(|(_, number)| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+        text.split_once(after).is_some_and(|(_, number)| {
+            !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
+        })
     };
-    (name.starts_with("nvme") && numbered(name.trim_start_matches("nvme"), "q") && !name.ends_with("q0"))
+    (name.starts_with("nvme")
+        && numbered(name.trim_start_matches("nvme"), "q")
+        && !name.ends_with("q0"))
         || (name.starts_with("virtio") && (numbered(name, "-req.") || numbered(name, "-request.")))
 }
 
@@ -239,7 +253,10 @@ fn script(cx: &Context<'_>) -> String {
 
 /// Interrupts of devices that appear later are moved when their driver is bound or their port appears.
 fn udev_rules() -> String {
-    let restart = format!("RUN+=\"/bin/systemctl --no-block try-restart {}\"", escape(SERVICE.name));
+    let restart = format!(
+        "RUN+=\"/bin/systemctl --no-block try-restart {}\"",
+        escape(SERVICE.name)
+    );
     format!(
         "{HEADER}\
          ACTION==\"bind\", SUBSYSTEM==\"pci\", {restart}\n\

@@ -91,9 +91,9 @@ pub fn doc_of(id: &str) -> Option<&'static Doc> {
     let domain = id.split('/').next()?;
     docs().find(|doc| doc.id == id).or_else(|| {
         docs().find(|doc| {
-            doc.id
-                .split_once('/')
-                .is_some_and(|(of, name)| of == domain && name.chars().next().is_some_and(|c| c.is_ascii_uppercase()))
+            doc.id.split_once('/').is_some_and(|(of, name)| {
+                of == domain && name.chars().next().is_some_and(|c| c.is_ascii_uppercase())
+            })
         })
     })
 }

@@ -63,7 +63,12 @@ impl Power {
     }
 }
 
-fn setting(doc: &'static Doc, desired: String, cx: &Context<'_>, values: impl Iterator<Item = (String, String)>) -> Setting {
+fn setting(
+    doc: &'static Doc,
+    desired: String,
+    cx: &Context<'_>,
+    values: impl Iterator<Item = (String, String)>,
+) -> Setting {
     Setting {
         id: doc.id.to_owned(),
         desired,
@@ -96,11 +101,15 @@ impl Domain for Power {
         let power = &cx.profile.power;
         if power.governor != "keep" {
             if cpus.cpufreq_driver.is_some() {
-                let values = cpus
-                    .online
-                    .iter()
-                    .map(|cpu| (format!("{CPUS}/cpu{cpu}/cpufreq/scaling_governor"), power.governor.clone()));
-                desired.settings.push(setting(&DOCS[0], power.governor.clone(), cx, values));
+                let values = cpus.online.iter().map(|cpu| {
+                    (
+                        format!("{CPUS}/cpu{cpu}/cpufreq/scaling_governor"),
+                        power.governor.clone(),
+                    )
+                });
+                desired
+                    .settings
+                    .push(setting(&DOCS[0], power.governor.clone(), cx, values));
             } else {
                 let reason = if cx.host.virtualization.is_some() {
                     "no cpufreq driver: in a virtual machine the clock belongs to the hypervisor"
@@ -112,38 +121,53 @@ impl Domain for Power {
         }
         if power.energy_bias >= 0 && cpus.cpufreq_driver.is_none() {
             if cpus.flags.iter().any(|flag| flag == "epb") {
-                let values = cpus
-                    .online
-                    .iter()
-                    .map(|cpu| (format!("{CPUS}/cpu{cpu}/power/energy_perf_bias"), power.energy_bias.to_string()));
-                desired.settings.push(setting(&DOCS[1], power.energy_bias.to_string(), cx, values));
-            } else {
+                let values = cpus.online.iter().map(|cpu| {
+                    (
+                        format!("{CPUS}/cpu{cpu}/power/energy_perf_bias"),
+                        power.energy_bias.to_string(),
+                    )
+                });
                 desired
-                    .skipped
-                    .push(Self::skip("power/energy_bias", "the processor has no energy bias (flag epb)"));
+                    .settings
+                    .push(setting(&DOCS[1], power.energy_bias.to_string(), cx, values));
+            } else {
+                desired.skipped.push(Self::skip(
+                    "power/energy_bias",
+                    "the processor has no energy bias (flag epb)",
+                ));
             }
         }
         if power.max_idle_latency_us >= 0 {
             let deep: Vec<_> = cpus
                 .idle_states
                 .iter()
-                .filter(|state| i64::try_from(state.latency_us).unwrap_or(i64::MAX) > power.max_idle_latency_us)
+                .filter(|state| {
+                    i64::try_from(state.latency_us).unwrap_or(i64::MAX) > power.max_idle_latency_us
+                })
                 .collect();
             if cpus.cpuidle_driver.is_none() || cpus.idle_states.is_empty() {
-                desired
-                    .skipped
-                    .push(Self::skip("power/idle", "no cpuidle driver: the kernel chooses no idle states here"));
+                desired.skipped.push(Self::skip(
+                    "power/idle",
+                    "no cpuidle driver: the kernel chooses no idle states here",
+                ));
             } else if deep.is_empty() {
+                desired.skipped.push(Self::skip(
+                    "power/idle",
+                    "the driver has no idle state above the allowed latency",
+                ));
+            } else if cx.cpus.isolated.is_empty() {
                 desired
                     .skipped
-                    .push(Self::skip("power/idle", "the driver has no idle state above the allowed latency"));
-            } else if cx.cpus.isolated.is_empty() {
-                desired.skipped.push(Self::skip("power/idle", "no CPU is isolated"));
+                    .push(Self::skip("power/idle", "no CPU is isolated"));
             } else {
                 let names: Vec<_> = deep.iter().map(|state| state.name.as_str()).collect();
                 let values = cx.cpus.isolated.iter().flat_map(|cpu| {
-                    deep.iter()
-                        .map(move |state| (format!("{CPUS}/cpu{cpu}/cpuidle/state{}/disable", state.index), "1".to_owned()))
+                    deep.iter().map(move |state| {
+                        (
+                            format!("{CPUS}/cpu{cpu}/cpuidle/state{}/disable", state.index),
+                            "1".to_owned(),
+                        )
+                    })
                 });
                 desired.settings.push(setting(
                     &DOCS[2],
@@ -161,7 +185,9 @@ impl Domain for Power {
         let mut seen = None;
         let mut unreadable = None;
         for artifact in &setting.artifacts {
-            let Artifact::Kernel { path, value, .. } = artifact else { continue };
+            let Artifact::Kernel { path, value, .. } = artifact else {
+                continue;
+            };
             let cpu = cpu_of(&path.display().to_string());
             match reader.value(path) {
                 Ok(Some(text)) if &text == value => {}
@@ -178,7 +204,9 @@ impl Domain for Power {
         let live = match (unreadable, seen) {
             (Some(why), _) => Proof::Unknown(why),
             (None, None) => Proof::Holds(setting.desired.clone()),
-            (None, Some(_)) if setting.id == "power/idle" => Proof::Differs(format!("still on for CPUs {wrong}")),
+            (None, Some(_)) if setting.id == "power/idle" => {
+                Proof::Differs(format!("still on for CPUs {wrong}"))
+            }
             (None, Some(text)) => Proof::Differs(format!("{text} on CPUs {wrong}")),
         };
         Ok(Proofs {

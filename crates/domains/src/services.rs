@@ -31,11 +31,16 @@ fn advice(rival: &Rival, tuned_profile: Option<&str>) -> Option<(String, String)
         "tuned.service" => {
             let profile = tuned_profile.unwrap_or("an unknown profile");
             (
-                format!("tuned is running with {profile}: it writes sysctls, THP, the governor and boot arguments again whenever it starts"),
+                format!(
+                    "tuned is running with {profile}: it writes sysctls, THP, the governor and boot arguments again whenever it starts"
+                ),
                 "tuned-adm off && systemctl disable --now tuned.service".to_owned(),
             )
         }
-        "power-profiles-daemon.service" | "tlp.service" | "auto-cpufreq.service" | "cpupower.service" => (
+        "power-profiles-daemon.service"
+        | "tlp.service"
+        | "auto-cpufreq.service"
+        | "cpupower.service" => (
             format!("{unit} sets the CPU frequency policy too"),
             format!("systemctl disable --now {unit}"),
         ),
@@ -112,10 +117,22 @@ impl Domain for Services {
 
     fn prove(&self, setting: &Setting, cx: &Context<'_>, reader: &Reader<'_>) -> Result<Proofs> {
         let unit = format!("{}.service", setting.id.trim_start_matches("services/"));
-        let rival = cx.host.services.rivals.iter().find(|rival| rival.unit == unit);
-        let masked = reader.root().link_target(format!("{UNITS}/{unit}")).as_deref() == Some("/dev/null");
+        let rival = cx
+            .host
+            .services
+            .rivals
+            .iter()
+            .find(|rival| rival.unit == unit);
+        let masked = reader
+            .root()
+            .link_target(format!("{UNITS}/{unit}"))
+            .as_deref()
+            == Some("/dev/null");
         let running = match rival {
-            Some(rival) => Proof::of(!rival.running, if rival.running { "running" } else { "off" }),
+            Some(rival) => Proof::of(
+                !rival.running,
+                if rival.running { "running" } else { "off" },
+            ),
             None => Proof::Unknown(format!("{unit} was not looked for")),
         };
         Ok(Proofs {

@@ -72,7 +72,11 @@ impl Domain for Threads {
         } else if offenders.is_empty() {
             Proof::Holds(format!("on CPUs {}", cx.cpus.housekeeping))
         } else {
-            Proof::Differs(format!("{} on CPUs {}", names(&offenders), cx.cpus.isolated))
+            Proof::Differs(format!(
+                "{} on CPUs {}",
+                names(&offenders),
+                cx.cpus.isolated
+            ))
         };
         Ok(Proofs {
             saved: crate::irq::SERVICE.saved(cx, reader),
@@ -85,7 +89,10 @@ impl Domain for Threads {
 
 /// The kernel threads that the kernel lets be moved.
 fn movable<'a>(cx: &'a Context<'_>) -> impl Iterator<Item = &'a Task> {
-    cx.host.tasks.iter().filter(|task| task.kernel && !task.bound)
+    cx.host
+        .tasks
+        .iter()
+        .filter(|task| task.kernel && !task.bound)
 }
 
 /// Where a thread belongs: its own housekeeping CPUs where it has some (kswapd stays on its node), else all of them.
@@ -194,9 +201,16 @@ mod tests {
 
     #[test]
     fn holds_where_all_are_at_home_and_knows_nothing_where_none_is_seen() {
-        let tasks = vec![task(2, "kthreadd", "0-1,8", false), task(15, "ksoftirqd/2", "2", true)];
-        with(tasks, |cx| assert!(matches!(proofs(cx).effect, Proof::Holds(_))));
-        with(Vec::new(), |cx| assert!(matches!(proofs(cx).effect, Proof::None(_))));
+        let tasks = vec![
+            task(2, "kthreadd", "0-1,8", false),
+            task(15, "ksoftirqd/2", "2", true),
+        ];
+        with(tasks, |cx| {
+            assert!(matches!(proofs(cx).effect, Proof::Holds(_)));
+        });
+        with(Vec::new(), |cx| {
+            assert!(matches!(proofs(cx).effect, Proof::None(_)));
+        });
         let hidden = Task {
             pid: 900,
             comm: "sh".to_owned(),

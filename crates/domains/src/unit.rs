@@ -53,8 +53,14 @@ impl Service {
         };
         line("Description", self.description);
         // The binary may lie on a file system of its own.
-        let directory = cx.binary.parent().map_or_else(String::new, |dir| dir.display().to_string());
-        line("RequiresMountsFor", &format!("{} /var/lib/hftune", escape(&directory)));
+        let directory = cx
+            .binary
+            .parent()
+            .map_or_else(String::new, |dir| dir.display().to_string());
+        line(
+            "RequiresMountsFor",
+            &format!("{} /var/lib/hftune", escape(&directory)),
+        );
         for order in self.order {
             let _ = writeln!(text, "{order}");
         }
@@ -108,7 +114,10 @@ impl Service {
 
 /// Quotes what systemd would read as more than one word, a specifier or a variable (systemd.syntax(7), systemd.unit(5)).
 pub fn escape(word: &str) -> String {
-    let escaped = word.replace('\\', "\\\\").replace('%', "%%").replace('$', "$$");
+    let escaped = word
+        .replace('\\', "\\\\")
+        .replace('%', "%%")
+        .replace('$', "$$");
     if escaped.contains([' ', '\t', '"', '\'', ';']) {
         format!("\"{}\"", escaped.replace('"', "\\\""))
     } else {

@@ -27,7 +27,12 @@ pub struct Applied {
 ///
 /// A value that the kernel refuses is recorded and the rest goes on. A file that cannot be written, or a program that
 /// fails, stops the apply: what was done stays recorded and can be undone.
-pub fn apply(root: &Root, plan: &Plan, boot_id: Option<&str>, mut progress: impl FnMut(usize, &Step)) -> Result<Applied> {
+pub fn apply(
+    root: &Root,
+    plan: &Plan,
+    boot_id: Option<&str>,
+    mut progress: impl FnMut(usize, &Step),
+) -> Result<Applied> {
     let journal = Journal::begin(
         root,
         &Record::Begin {
@@ -53,7 +58,9 @@ pub fn apply(root: &Root, plan: &Plan, boot_id: Option<&str>, mut progress: impl
             Outcome::Rounded { got } => applied
                 .not_made
                 .push((step.ids.clone(), format!("the kernel made it {got}"))),
-            Outcome::Refused { why } | Outcome::Untried { why } => applied.not_made.push((step.ids.clone(), why)),
+            Outcome::Refused { why } | Outcome::Untried { why } => {
+                applied.not_made.push((step.ids.clone(), why));
+            }
             Outcome::Failed { why } => {
                 applied.not_made.push((step.ids.clone(), why.clone()));
                 applied.failure = Some(
@@ -75,16 +82,29 @@ pub fn apply(root: &Root, plan: &Plan, boot_id: Option<&str>, mut progress: impl
 }
 
 fn reload(root: &Root, units: &mut Units) -> Result<()> {
-    if units::available(root) { units.reload() } else { Ok(()) }
+    if units::available(root) {
+        units.reload()
+    } else {
+        Ok(())
+    }
 }
 
 /// Records the state before, takes the step, records what became of it.
-fn take(root: &Root, journal: &Journal<'_>, units: &mut Units, number: usize, step: &Step) -> Result<Outcome> {
+fn take(
+    root: &Root,
+    journal: &Journal<'_>,
+    units: &mut Units,
+    number: usize,
+    step: &Step,
+) -> Result<Outcome> {
     let (path, before) = match &step.after {
         After::Set(artifact) => (path_of(artifact), target::state(root, artifact)),
         After::Restore { target: key, state } => {
             let path = key.split_once(':').map(|(_, path)| Path::new(path));
-            (path.filter(|_| key.starts_with("file:")), current(root, key, state))
+            (
+                path.filter(|_| key.starts_with("file:")),
+                current(root, key, state),
+            )
         }
     };
     // Nothing there to change: a device or a thread that went, a key this kernel lacks. It is recorded as refused, so
@@ -118,7 +138,9 @@ fn take(root: &Root, journal: &Journal<'_>, units: &mut Units, number: usize, st
 
 fn path_of(artifact: &Artifact) -> Option<&Path> {
     match artifact {
-        Artifact::File { path, .. } | Artifact::Link { path, .. } | Artifact::NoFile { path } => Some(path),
+        Artifact::File { path, .. } | Artifact::Link { path, .. } | Artifact::NoFile { path } => {
+            Some(path)
+        }
         _ => None,
     }
 }
@@ -127,7 +149,9 @@ fn path_of(artifact: &Artifact) -> Option<&Path> {
 fn current(root: &Root, key: &str, like: &State) -> Result<State> {
     let (_, name) = key.split_once(':').unwrap_or((key, ""));
     match like {
-        State::Absent | State::File { .. } | State::Link { .. } => target::file_state(root, Path::new(name)),
+        State::Absent | State::File { .. } | State::Link { .. } => {
+            target::file_state(root, Path::new(name))
+        }
         State::Kernel { .. } => {
             let text = root.read_text(name)?;
             Ok(State::Kernel {
@@ -138,25 +162,34 @@ fn current(root: &Root, key: &str, like: &State) -> Result<State> {
         State::Unit { .. } => Ok(State::Unit {
             active: target::unit_active(root, name),
         }),
-        State::Thread { .. } | State::Outputs { .. } => {
-            Err(Error::new(Kind::Missing, format!("{key} cannot be put back")))
-        }
+        State::Thread { .. } | State::Outputs { .. } => Err(Error::new(
+            Kind::Missing,
+            format!("{key} cannot be put back"),
+        )),
     }
 }
 
 fn failed(result: Result<()>) -> Outcome {
     match result {
         Ok(()) => Outcome::Made,
-        Err(e) => Outcome::Failed { why: e.in_one_line() },
+        Err(e) => Outcome::Failed {
+            why: e.in_one_line(),
+        },
     }
 }
 
 /// Makes an artifact so.
 fn make(root: &Root, units: &mut Units, artifact: &Artifact, outputs: &mut Vec<Output>) -> Outcome {
     match artifact {
-        Artifact::File { path, content, mode } => {
+        Artifact::File {
+            path,
+            content,
+            mode,
+        } => {
             units.file_changed(path);
-            failed(with_directory(root, path, || target::make_file(root, path, content, *mode)))
+            failed(with_directory(root, path, || {
+                target::make_file(root, path, content, *mode)
+            }))
         }
         Artifact::Link { path, target } => {
             units.file_changed(path);
@@ -166,7 +199,11 @@ fn make(root: &Root, units: &mut Units, artifact: &Artifact, outputs: &mut Vec<O
             units.file_changed(path);
             failed(root.remove_file(path))
         }
-        Artifact::Kernel { path, value, compare } => match root.write_kernel(path, value) {
+        Artifact::Kernel {
+            path,
+            value,
+            compare,
+        } => match root.write_kernel(path, value) {
             Err(e) => Outcome::Refused { why: e.to_string() },
             Ok(()) => match root.read_text(path) {
                 Ok(text) if compare.same(&text, value) => Outcome::Made,
@@ -211,7 +248,9 @@ fn make(root: &Root, units: &mut Units, artifact: &Artifact, outputs: &mut Vec<O
                     *outputs = made;
                     Outcome::Made
                 }
-                Err(e) => Outcome::Failed { why: e.in_one_line() },
+                Err(e) => Outcome::Failed {
+                    why: e.in_one_line(),
+                },
             }
         }
     }
@@ -251,10 +290,12 @@ pub(crate) fn restore(root: &Root, units: &mut Units, key: &str, state: &State) 
             let mut parts = name.splitn(2, ':');
             let (pid, comm) = (parts.next().and_then(|pid| pid.parse().ok()), parts.next());
             match (pid, comm) {
-                (Some(pid), Some(comm)) if root.is_live() => match target::move_thread(root, pid, comm, cpus) {
-                    Ok(()) => Outcome::Made,
-                    Err(e) => Outcome::Refused { why: e.to_string() },
-                },
+                (Some(pid), Some(comm)) if root.is_live() => {
+                    match target::move_thread(root, pid, comm, cpus) {
+                        Ok(()) => Outcome::Made,
+                        Err(e) => Outcome::Refused { why: e.to_string() },
+                    }
+                }
                 _ => Outcome::Refused {
                     why: format!("{key} is no thread of this machine"),
                 },
@@ -263,7 +304,9 @@ pub(crate) fn restore(root: &Root, units: &mut Units, key: &str, state: &State) 
         State::Outputs { files } => {
             for file in files {
                 if let Err(e) = target::restore_file(root, &file.path, &file.state) {
-                    return Outcome::Failed { why: e.in_one_line() };
+                    return Outcome::Failed {
+                        why: e.in_one_line(),
+                    };
                 }
             }
             Outcome::Made

@@ -66,7 +66,8 @@ impl InForce {
 
     /// The file that a setup leaves.
     pub fn artifact(&self) -> Artifact {
-        let mut content = serde_json::to_string_pretty(self).expect("a profile is maps, lists and scalars");
+        let mut content =
+            serde_json::to_string_pretty(self).expect("a profile is maps, lists and scalars");
         content.push('\n');
         Artifact::File {
             path: PATH.into(),

@@ -29,7 +29,9 @@ impl<'r> Journal<'r> {
     /// Begins a transaction.
     pub fn begin(root: &'r Root, begin: &Record) -> Result<Self> {
         root.make_dirs(TRANSACTIONS, 0o700)?;
-        let stamp = jiff::Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
+        let stamp = jiff::Timestamp::now()
+            .strftime("%Y-%m-%dT%H-%M-%SZ")
+            .to_string();
         // Two in one second, or a clock that went backwards: the id stays unique and sorts after.
         let id = match ids(root)?.last() {
             Some(last) if *last >= stamp => successor(last),
@@ -55,8 +57,9 @@ impl<'r> Journal<'r> {
 
     /// Writes a record and waits until it is on disk.
     pub fn write(&self, record: &Record) -> Result<()> {
-        let mut line = serde_json::to_string(record)
-            .map_err(|e| Error::invalid(format!("a record cannot be written: {e}")).at(&self.path))?;
+        let mut line = serde_json::to_string(record).map_err(|e| {
+            Error::invalid(format!("a record cannot be written: {e}")).at(&self.path)
+        })?;
         line.push('\n');
         self.root.append_synced(&self.path, line.as_bytes())
     }
@@ -64,7 +67,9 @@ impl<'r> Journal<'r> {
 
 /// The present time in UTC.
 pub fn now() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    jiff::Timestamp::now()
+        .strftime("%Y-%m-%dT%H:%M:%SZ")
+        .to_string()
 }
 
 fn path_of(id: &str) -> PathBuf {
@@ -172,36 +177,61 @@ pub fn parse(id: &str, text: &str) -> Result<Transaction> {
                 outputs: Vec::new(),
                 undone: false,
             }),
-            (Some(transaction), Record::Done { step, outcome, outputs }) => {
-                let taken = step_mut(transaction, step).ok_or_else(|| damaged(format!("step {step} was not begun")))?;
+            (
+                Some(transaction),
+                Record::Done {
+                    step,
+                    outcome,
+                    outputs,
+                },
+            ) => {
+                let taken = step_mut(transaction, step)
+                    .ok_or_else(|| damaged(format!("step {step} was not begun")))?;
                 taken.outcome = Some(outcome);
                 taken.outputs = outputs;
             }
             (Some(transaction), Record::Undone { step }) => {
-                let taken = step_mut(transaction, step).ok_or_else(|| damaged(format!("step {step} was not begun")))?;
+                let taken = step_mut(transaction, step)
+                    .ok_or_else(|| damaged(format!("step {step} was not begun")))?;
                 taken.undone = true;
             }
             (Some(transaction), Record::End { complete, .. }) => {
-                transaction.status = if complete { Status::Applied } else { Status::Failed };
+                transaction.status = if complete {
+                    Status::Applied
+                } else {
+                    Status::Failed
+                };
             }
-            (Some(transaction), Record::RolledBack { .. }) => transaction.status = Status::RolledBack,
+            (Some(transaction), Record::RolledBack { .. }) => {
+                transaction.status = Status::RolledBack;
+            }
         }
     }
-    transaction.ok_or_else(|| Error::invalid("the journal is empty: the machine stopped before anything was changed"))
+    transaction.ok_or_else(|| {
+        Error::invalid("the journal is empty: the machine stopped before anything was changed")
+    })
 }
 
 fn step_mut(transaction: &mut Transaction, number: usize) -> Option<&mut TakenStep> {
-    transaction.steps.iter_mut().find(|step| step.number == number)
+    transaction
+        .steps
+        .iter_mut()
+        .find(|step| step.number == number)
 }
 
 /// The state of every target before hftune first changed it, over all transactions that are in force.
 pub fn baseline(transactions: &[Transaction]) -> BTreeMap<String, State> {
     let mut first = BTreeMap::new();
-    for transaction in transactions.iter().filter(|t| t.status != Status::RolledBack) {
+    for transaction in transactions
+        .iter()
+        .filter(|t| t.status != Status::RolledBack)
+    {
         for step in transaction.steps.iter().filter(|step| !step.undone) {
             match &step.after {
                 After::Set(artifact) => {
-                    first.entry(artifact.target()).or_insert_with(|| step.before.clone());
+                    first
+                        .entry(artifact.target())
+                        .or_insert_with(|| step.before.clone());
                 }
                 After::Restore { target, .. } => {
                     // Back to the baseline: hftune no longer holds this target.
@@ -235,10 +265,15 @@ pub fn refused(transactions: &[Transaction], boot_id: Option<&str>) -> BTreeMap<
 /// The programs that transactions in force ran.
 pub fn programs(transactions: &[Transaction]) -> Vec<Artifact> {
     let mut programs: Vec<Artifact> = Vec::new();
-    for transaction in transactions.iter().filter(|t| t.status != Status::RolledBack) {
+    for transaction in transactions
+        .iter()
+        .filter(|t| t.status != Status::RolledBack)
+    {
         for step in &transaction.steps {
             if let After::Set(artifact @ Artifact::Made { .. }) = &step.after
-                && !programs.iter().any(|known| known.target() == artifact.target())
+                && !programs
+                    .iter()
+                    .any(|known| known.target() == artifact.target())
             {
                 programs.push(artifact.clone());
             }
@@ -261,8 +296,14 @@ mod tests {
 
     #[test]
     fn ids_sort_in_the_order_of_their_making() {
-        assert_eq!(successor("2026-03-01T06-00-00Z"), "2026-03-01T06-00-00Z-002");
-        assert_eq!(successor("2026-03-01T06-00-00Z-002"), "2026-03-01T06-00-00Z-003");
+        assert_eq!(
+            successor("2026-03-01T06-00-00Z"),
+            "2026-03-01T06-00-00Z-002"
+        );
+        assert_eq!(
+            successor("2026-03-01T06-00-00Z-002"),
+            "2026-03-01T06-00-00Z-003"
+        );
     }
 
     #[test]
@@ -273,8 +314,18 @@ mod tests {
         let torn = format!("{begin}\n{{\"record\":\"end\",\"ti");
         assert_eq!(parse("x", &torn).expect("torn").status, Status::Interrupted);
         assert!(parse("x", "").is_err());
-        assert!(parse("x", "nonsense\n").expect_err("nonsense").what.contains("damaged"));
+        assert!(
+            parse("x", "nonsense\n")
+                .expect_err("nonsense")
+                .what
+                .contains("damaged")
+        );
         let newer = begin.replace("\"journal\":1", "\"journal\":99") + "\n";
-        assert!(parse("x", &newer).expect_err("newer").what.contains("newer form"));
+        assert!(
+            parse("x", &newer)
+                .expect_err("newer")
+                .what
+                .contains("newer form")
+        );
     }
 }

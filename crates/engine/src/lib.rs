@@ -3,7 +3,6 @@
 //! [`machine::Machine`] holds the data flow; [`apply`] and [`rollback`] are the only places that write, and each writes
 //! to the [`journal`] first.
 
-pub mod profile;
 pub mod apply;
 pub mod host;
 pub mod in_force;
@@ -11,6 +10,7 @@ pub mod journal;
 pub mod live;
 pub mod machine;
 pub mod plan;
+pub mod profile;
 pub mod rollback;
 pub mod target;
 pub mod units;

@@ -37,17 +37,25 @@ pub fn apply(root: &Root, domains: &[String]) -> Result<Applied> {
         }
         None => Machine::read(root, Choices::default())?,
     };
-    let wanted = desired(&machine.context(), |name| domains.iter().any(|domain| domain == name));
+    let wanted = desired(&machine.context(), |name| {
+        domains.iter().any(|domain| domain == name)
+    });
     let reader = Reader::new(root);
     let mut applied = Applied::default();
-    for artifact in wanted.settings.iter().flat_map(|setting| &setting.artifacts) {
+    for artifact in wanted
+        .settings
+        .iter()
+        .flat_map(|setting| &setting.artifacts)
+    {
         let result = match artifact {
             _ if target::in_place(&reader, artifact) => {
                 applied.unchanged += 1;
                 continue;
             }
             Artifact::Kernel { path, value, .. } => root.write_kernel(path, value),
-            Artifact::Thread { pid, comm, cpus } if root.is_live() => target::move_thread(root, *pid, comm, cpus),
+            Artifact::Thread { pid, comm, cpus } if root.is_live() => {
+                target::move_thread(root, *pid, comm, cpus)
+            }
             _ => continue,
         };
         match result {

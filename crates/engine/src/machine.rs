@@ -63,7 +63,13 @@ impl<'r> Machine<'r> {
 
     /// What domains decide from.
     pub fn context(&self) -> Context<'_> {
-        context(&self.host, &self.resolved.profile, &self.cpus, &self.binary, self.choices.force)
+        context(
+            &self.host,
+            &self.resolved.profile,
+            &self.cpus,
+            &self.binary,
+            self.choices.force,
+        )
     }
 
     /// What the profile wants of this host.
@@ -82,7 +88,10 @@ impl<'r> Machine<'r> {
                     .iter()
                     .find(|domain| setting.id.split('/').next() == Some(domain.name()))
                     .expect("every setting comes from a domain of ALL and carries its name");
-                Ok(Finding::judge(setting, domain.prove(setting, &cx, &self.reader)?))
+                Ok(Finding::judge(
+                    setting,
+                    domain.prove(setting, &cx, &self.reader)?,
+                ))
             })
             .collect()
     }
@@ -115,9 +124,20 @@ impl<'r> Machine<'r> {
             programs: journal::programs(transactions),
         };
         let profile = &self.resolved.profile;
-        let mut plan = plan(&self.reader, &profile.name, &self.cpus, &desired, &findings, &past);
-        for finding in findings.iter().filter(|finding| finding.verdict == Verdict::Overridden) {
-            plan.warnings.push(format!("{}: {}", finding.id, finding.reason));
+        let mut plan = plan(
+            &self.reader,
+            &profile.name,
+            &self.cpus,
+            &desired,
+            &findings,
+            &past,
+        );
+        for finding in findings
+            .iter()
+            .filter(|finding| finding.verdict == Verdict::Overridden)
+        {
+            plan.warnings
+                .push(format!("{}: {}", finding.id, finding.reason));
         }
         self.remember(&mut plan);
         Ok(plan)
@@ -147,7 +167,12 @@ impl<'r> Machine<'r> {
         let at = plan
             .steps
             .iter()
-            .position(|step| !matches!(&step.after, After::Set(hftune_model::setting::Artifact::Unit { active: false, .. })))
+            .position(|step| {
+                !matches!(
+                    &step.after,
+                    After::Set(hftune_model::setting::Artifact::Unit { active: false, .. })
+                )
+            })
             .unwrap_or(plan.steps.len());
         plan.steps.insert(
             at,
@@ -171,13 +196,22 @@ pub fn resolve(root: &Root, given: Choices) -> Result<(Choices, Resolved)> {
     };
     let mut overrides = Vec::new();
     if let Some(list) = &choices.housekeeping {
-        overrides.push(("cpus.housekeeping".to_owned(), toml::Value::String(list.to_string())));
+        overrides.push((
+            "cpus.housekeeping".to_owned(),
+            toml::Value::String(list.to_string()),
+        ));
     }
     let resolved = crate::profile::load(root, choices.profile.as_deref(), &overrides)?;
     Ok((choices, resolved))
 }
 
-fn context<'a>(host: &'a Host, profile: &'a Profile, cpus: &'a CpuPlan, binary: &'a Path, force: bool) -> Context<'a> {
+fn context<'a>(
+    host: &'a Host,
+    profile: &'a Profile,
+    cpus: &'a CpuPlan,
+    binary: &'a Path,
+    force: bool,
+) -> Context<'a> {
     Context {
         host,
         profile,
@@ -205,8 +239,21 @@ pub fn desired(cx: &Context<'_>, wanted: impl Fn(&str) -> bool) -> Desired {
 
 /// The installed binary: the running one where it is installed, else the first that is found.
 pub fn installed_binary(root: &Root) -> Option<PathBuf> {
-    let running = if root.is_live() { hftune_sys::identity::binary() } else { None };
+    let running = if root.is_live() {
+        hftune_sys::identity::binary()
+    } else {
+        None
+    };
     running
-        .filter(|path| INSTALLED.iter().any(|installed| path == Path::new(installed)))
-        .or_else(|| INSTALLED.iter().map(PathBuf::from).find(|path| root.exists(path)))
+        .filter(|path| {
+            INSTALLED
+                .iter()
+                .any(|installed| path == Path::new(installed))
+        })
+        .or_else(|| {
+            INSTALLED
+                .iter()
+                .map(PathBuf::from)
+                .find(|path| root.exists(path))
+        })
 }

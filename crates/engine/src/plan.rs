@@ -114,14 +114,25 @@ fn differs(finding: &Finding) -> bool {
 
 /// Whether another setting that differs explains why a shared file is written again: one line changed, not all.
 fn served_elsewhere(setting: &Setting, desired: &Desired, findings: &[Finding]) -> bool {
-    desired.settings.iter().zip(findings).any(|(other, finding)| {
-        other.id != setting.id && differs(finding) && other.artifacts.iter().any(|a| setting.artifacts.contains(a))
-    })
+    desired
+        .settings
+        .iter()
+        .zip(findings)
+        .any(|(other, finding)| {
+            other.id != setting.id
+                && differs(finding)
+                && other
+                    .artifacts
+                    .iter()
+                    .any(|a| setting.artifacts.contains(a))
+        })
 }
 
 fn change(setting: &Setting, finding: &Finding) -> Change {
     let from = match (&finding.live, &finding.effect) {
-        (Proof::Differs(value), _) | (_, Proof::Differs(value)) if value.is_empty() => "not set".to_owned(),
+        (Proof::Differs(value), _) | (_, Proof::Differs(value)) if value.is_empty() => {
+            "not set".to_owned()
+        }
         (Proof::Differs(value), _) | (_, Proof::Differs(value)) => value.clone(),
         (Proof::Holds(value), _) => format!("{value}, not saved"),
         _ => "not set".to_owned(),
@@ -140,7 +151,9 @@ fn restart_changed_units<'d>(missing: &mut Vec<(&'d Artifact, Vec<String>)>, des
     let changed: BTreeSet<String> = missing
         .iter()
         .filter_map(|(artifact, _)| match artifact {
-            Artifact::File { path, .. } => path.strip_prefix(UNITS).ok()?.to_str().map(str::to_owned),
+            Artifact::File { path, .. } => {
+                path.strip_prefix(UNITS).ok()?.to_str().map(str::to_owned)
+            }
             _ => None,
         })
         .collect();
@@ -204,9 +217,16 @@ fn put_back(reader: &Reader<'_>, plan: &mut Plan, desired: &Desired, past: &Past
         });
     }
     for program in &past.programs {
-        let Artifact::Made { inputs, .. } = program else { continue };
-        let reads = |key: &str| inputs.iter().any(|input| key == format!("file:{}", input.display()));
-        let put_back = |step: &Step| matches!(&step.after, After::Restore { target, .. } if reads(target));
+        let Artifact::Made { inputs, .. } = program else {
+            continue;
+        };
+        let reads = |key: &str| {
+            inputs
+                .iter()
+                .any(|input| key == format!("file:{}", input.display()))
+        };
+        let put_back =
+            |step: &Step| matches!(&step.after, After::Restore { target, .. } if reads(target));
         if !wanted.contains(&program.target()) && plan.steps.iter().any(put_back) {
             plan.steps.push(Step {
                 ids: Vec::new(),

@@ -26,13 +26,22 @@ pub struct RolledBack {
 }
 
 /// The transactions to undo, newest first: `id` and everything after it, all, or the newest.
-pub fn choose(transactions: Vec<Transaction>, id: Option<&str>, all: bool) -> Result<Vec<Transaction>> {
-    let mut in_force: Vec<Transaction> =
-        transactions.into_iter().filter(|t| t.status != Status::RolledBack).collect();
+pub fn choose(
+    transactions: Vec<Transaction>,
+    id: Option<&str>,
+    all: bool,
+) -> Result<Vec<Transaction>> {
+    let mut in_force: Vec<Transaction> = transactions
+        .into_iter()
+        .filter(|t| t.status != Status::RolledBack)
+        .collect();
     if let Some(id) = id {
         let at = in_force.iter().position(|t| t.id == id).ok_or_else(|| {
-            Error::new(Kind::Usage, format!("there is no transaction \"{id}\" that could be undone"))
-                .hint("hftune history lists them")
+            Error::new(
+                Kind::Usage,
+                format!("there is no transaction \"{id}\" that could be undone"),
+            )
+            .hint("hftune history lists them")
         })?;
         in_force.drain(..at);
     } else if !all && !in_force.is_empty() {
@@ -121,7 +130,10 @@ fn run_again(root: &Root, after: &After) -> Result<()> {
         return Ok(());
     };
     if !root.is_live() {
-        return Err(Error::new(Kind::Conflict, format!("run {} on the machine itself", program.display())));
+        return Err(Error::new(
+            Kind::Conflict,
+            format!("run {} on the machine itself", program.display()),
+        ));
     }
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     exec::run_ok(program, &args).map(drop)
@@ -134,8 +146,17 @@ fn name_of(after: &After) -> String {
     }
 }
 
-fn undo(root: &Root, units: &mut Units, step: &TakenStep, same_boot: bool, force: bool) -> Result<Undone> {
-    if matches!(step.outcome, Some(Outcome::Refused { .. } | Outcome::Untried { .. })) {
+fn undo(
+    root: &Root,
+    units: &mut Units,
+    step: &TakenStep,
+    same_boot: bool,
+    force: bool,
+) -> Result<Undone> {
+    if matches!(
+        step.outcome,
+        Some(Outcome::Refused { .. } | Outcome::Untried { .. })
+    ) {
         return Ok(Undone::Nothing);
     }
     let key = name_of(&step.after);
@@ -149,8 +170,10 @@ fn undo(root: &Root, units: &mut Units, step: &TakenStep, same_boot: bool, force
                 return Ok(Undone::Nothing);
             }
             if !force && step.outcome == Some(Outcome::Made) && !is_as_made(&now, &step.after) {
-                return Err(Error::new(Kind::Conflict, "someone changed it since hftune wrote it")
-                    .hint("look at it, then hftune rollback --force puts the old content back"));
+                return Err(
+                    Error::new(Kind::Conflict, "someone changed it since hftune wrote it")
+                        .hint("look at it, then hftune rollback --force puts the old content back"),
+                );
             }
             outcome(restore(root, units, &key, &step.before))?;
             remove_directories(root, step);
@@ -168,14 +191,18 @@ fn undo(root: &Root, units: &mut Units, step: &TakenStep, same_boot: bool, force
         State::Kernel { .. } | State::Thread { .. } if !same_boot && of_one_boot(kind, name) => {
             Ok(Undone::Nothing)
         }
-        State::Kernel { .. } if !root.exists(name) => Ok(Undone::LeftToReboot("it is gone".to_owned())),
+        State::Kernel { .. } if !root.exists(name) => {
+            Ok(Undone::LeftToReboot("it is gone".to_owned()))
+        }
         State::Thread { .. } => match restore(root, units, &key, &step.before) {
             Outcome::Made => Ok(Undone::Restored),
             // A kernel thread that ended took its affinity with it.
             _ => Ok(Undone::Nothing),
         },
         State::Kernel { .. } => match restore(root, units, &key, &step.before) {
-            Outcome::Refused { why } => Ok(Undone::LeftToReboot(format!("{why}; the next boot puts it back"))),
+            Outcome::Refused { why } => Ok(Undone::LeftToReboot(format!(
+                "{why}; the next boot puts it back"
+            ))),
             _ => Ok(Undone::Restored),
         },
         State::Unit { .. } => {

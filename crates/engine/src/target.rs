@@ -11,16 +11,26 @@ use hftune_sys::{Reader, Root};
 /// Whether an artifact is in place already. What cannot be read is not.
 pub fn in_place(reader: &Reader<'_>, artifact: &Artifact) -> bool {
     match artifact {
-        Artifact::File { path, content, .. } => reader.text(path).is_ok_and(|text| *text == **content),
+        Artifact::File { path, content, .. } => {
+            reader.text(path).is_ok_and(|text| *text == **content)
+        }
         Artifact::Link { path, target } => reader.root().link_target(path).as_ref() == Some(target),
         Artifact::NoFile { path } => !reader.root().exists(path),
-        Artifact::Kernel { path, value, compare } => reader.text(path).is_ok_and(|text| compare.same(&text, value)),
+        Artifact::Kernel {
+            path,
+            value,
+            compare,
+        } => reader
+            .text(path)
+            .is_ok_and(|text| compare.same(&text, value)),
         Artifact::Thread { pid, comm, cpus } => match thread_cpus(reader.root(), *pid, comm) {
             Some(now) => Compare::CpusWithin.same(&now, cpus),
             // It is gone, and with it the need to move it.
             None => true,
         },
-        Artifact::Unit { name, active } => !reader.root().is_live() || unit_active(reader.root(), name) == *active,
+        Artifact::Unit { name, active } => {
+            !reader.root().is_live() || unit_active(reader.root(), name) == *active
+        }
         Artifact::Made { stale, .. } => !stale,
     }
 }
@@ -57,7 +67,9 @@ pub fn file_state(root: &Root, path: &Path) -> Result<State> {
 /// The present state of an artifact's target, as it is recorded before the target is changed.
 pub fn state(root: &Root, artifact: &Artifact) -> Result<State> {
     match artifact {
-        Artifact::File { path, .. } | Artifact::Link { path, .. } | Artifact::NoFile { path } => file_state(root, path),
+        Artifact::File { path, .. } | Artifact::Link { path, .. } | Artifact::NoFile { path } => {
+            file_state(root, path)
+        }
         Artifact::Kernel { path, compare, .. } => {
             let text = root.read_text(path)?;
             Ok(State::Kernel {
@@ -115,7 +127,10 @@ pub fn restore_file(root: &Root, path: &Path, state: &State) -> Result<()> {
             };
             root.write_atomic(path, &content.bytes().ok_or_else(damaged)?, &metadata)
         }
-        State::Kernel { .. } | State::Thread { .. } | State::Unit { .. } | State::Outputs { .. } => {
+        State::Kernel { .. }
+        | State::Thread { .. }
+        | State::Unit { .. }
+        | State::Outputs { .. } => {
             Err(Error::invalid("the recorded state is not that of a file").at(path))
         }
     }
@@ -148,14 +163,22 @@ pub fn missing_directories(root: &Root, path: &Path) -> Vec<PathBuf> {
 /// The CPUs that a thread may use, if it is still the thread of that name.
 fn thread_cpus(root: &Root, pid: u32, comm: &str) -> Option<String> {
     let status = root.read_text(format!("/proc/{pid}/status")).ok()?;
-    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
+    let field = |name: &str| {
+        status
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+            .map(str::trim)
+    };
     (field("Name")? == comm).then(|| field("Cpus_allowed_list").map(str::to_owned))?
 }
 
 /// Moves a thread, if it is still the thread of that name.
 pub fn move_thread(root: &Root, pid: u32, comm: &str, cpus: &str) -> Result<()> {
     if thread_cpus(root, pid, comm).is_none() {
-        return Err(Error::new(Kind::Missing, format!("thread {pid} ({comm}) is gone")));
+        return Err(Error::new(
+            Kind::Missing,
+            format!("thread {pid} ({comm}) is gone"),
+        ));
     }
     hftune_sys::sched::set_affinity(pid, &cpus.parse::<CpuSet>()?)
 }

@@ -24,13 +24,20 @@ impl Units {
     pub fn set_active(&mut self, name: &str, active: bool) -> Result<()> {
         self.reload()?;
         let verb = if active { "restart" } else { "stop" };
-        exec::run_ok(Path::new(SYSTEMCTL), &["--no-ask-password", verb, "--", name]).map(drop)
+        exec::run_ok(
+            Path::new(SYSTEMCTL),
+            &["--no-ask-password", verb, "--", name],
+        )
+        .map(drop)
     }
 
     /// Reloads if that is due.
     pub fn reload(&mut self) -> Result<()> {
         if std::mem::take(&mut self.reload_due) {
-            exec::run_ok(Path::new(SYSTEMCTL), &["--no-ask-password", "daemon-reload"])?;
+            exec::run_ok(
+                Path::new(SYSTEMCTL),
+                &["--no-ask-password", "daemon-reload"],
+            )?;
         }
         Ok(())
     }

@@ -197,7 +197,7 @@ fn without_root_the_rest_is_read_all_the_same() {
         .file("/etc/default/grub", "X=1")
         .dir("/boot/loader/entries");
     for path in ["/etc/default/grub", "/boot/loader/entries"] {
-        fs::set_permissions(tree.path(path), fs::Permissions::from_mode(0)).expect("mode");
+        fs::set_permissions(tree.path(path), fs::Permissions::from_mode(0o000)).expect("mode");
     }
     let host = tree.host();
     let as_root = fs::read(tree.path("/etc/default/grub")).is_ok();
@@ -466,9 +466,16 @@ fn caches_kinds_and_idle_states_of_a_hybrid_machine() {
             (2, "2048K", "3".to_owned())
         ]
     );
-    use CoreKind::{Efficient, Performance};
     let kinds: Vec<_> = host.cpus.cores.iter().map(|core| core.kind).collect();
-    assert_eq!(kinds, [Performance, Performance, Efficient, Efficient]);
+    assert_eq!(
+        kinds,
+        [
+            CoreKind::Performance,
+            CoreKind::Performance,
+            CoreKind::Efficient,
+            CoreKind::Efficient
+        ]
+    );
     let states: Vec<_> = host
         .cpus
         .idle_states

@@ -1,6 +1,6 @@
 //! Sets of CPUs in the two notations of the kernel: lists (`0-3,8`) and masks (`ff,00000003`).
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use crate::{Error, Result};
@@ -96,7 +96,9 @@ impl CpuSet {
     fn combine(&self, other: &Self, op: impl Fn(u64, u64) -> u64) -> Self {
         let len = self.words.len().max(other.words.len());
         let word = |set: &Self, i: usize| set.words.get(i).copied().unwrap_or(0);
-        let mut words: Vec<u64> = (0..len).map(|i| op(word(self, i), word(other, i))).collect();
+        let mut words: Vec<u64> = (0..len)
+            .map(|i| op(word(self, i), word(other, i)))
+            .collect();
         while words.last() == Some(&0) {
             words.pop();
         }
@@ -119,7 +121,8 @@ impl CpuSet {
                 return Err(bad_list(text, "there is nothing between two commas"));
             }
             if part == "all" {
-                let max = max.ok_or_else(|| bad_list(text, "\"all\" needs a known number of CPUs"))?;
+                let max =
+                    max.ok_or_else(|| bad_list(text, "\"all\" needs a known number of CPUs"))?;
                 (0..=max).for_each(|cpu| set.insert(cpu));
                 continue;
             }
@@ -127,13 +130,8 @@ impl CpuSet {
                 Some((range, stride)) => (range, Some(stride)),
                 None => (part, None),
             };
-            let (first, last) = match range.split_once('-') {
-                Some((first, last)) => (number(text, first, max)?, number(text, last, max)?),
-                None => {
-                    let cpu = number(text, range, max)?;
-                    (cpu, cpu)
-                }
-            };
+            let (first, last) = range.split_once('-').unwrap_or((range, range));
+            let (first, last) = (number(text, first, max)?, number(text, last, max)?);
             if last < first {
                 return Err(bad_list(text, &format!("\"{range}\" runs backwards")));
             }
@@ -147,7 +145,10 @@ impl CpuSet {
                 }
             };
             if size == 0 || used > size || used == 0 {
-                return Err(bad_list(text, &format!("\"{part}\" takes {used} of every {size} CPUs")));
+                return Err(bad_list(
+                    text,
+                    &format!("\"{part}\" takes {used} of every {size} CPUs"),
+                ));
             }
             (first..=last)
                 .filter(|cpu| (cpu - first) % size < used)
@@ -162,9 +163,11 @@ impl CpuSet {
         let digits = text.strip_prefix("0x").unwrap_or(text);
         let mut nibbles = Vec::new();
         for c in digits.chars().filter(|c| *c != ',') {
-            let nibble = c
-                .to_digit(16)
-                .ok_or_else(|| Error::invalid(format!("\"{text}\" is not a CPU mask: '{c}' is no hexadecimal digit")))?;
+            let nibble = c.to_digit(16).ok_or_else(|| {
+                Error::invalid(format!(
+                    "\"{text}\" is not a CPU mask: '{c}' is no hexadecimal digit"
+                ))
+            })?;
             nibbles.push(nibble);
         }
         if nibbles.is_empty() {
@@ -175,7 +178,9 @@ impl CpuSet {
             for bit in (0..4).filter(|bit| nibble >> bit & 1 == 1) {
                 let cpu = u32::try_from(i * 4).unwrap_or(u32::MAX).saturating_add(bit);
                 if cpu > MAX_CPU {
-                    return Err(Error::invalid(format!("a CPU mask names CPU {cpu}; {MAX_CPU} is the most that Linux has")));
+                    return Err(Error::invalid(format!(
+                        "a CPU mask names CPU {cpu}; {MAX_CPU} is the most that Linux has"
+                    )));
                 }
                 set.insert(cpu);
             }
@@ -196,7 +201,7 @@ impl CpuSet {
         let top = groups.iter().rposition(|g| *g != 0).unwrap_or(0);
         let mut text = format!("{:x}", groups.get(top).copied().unwrap_or(0));
         for group in groups[..top.min(groups.len())].iter().rev() {
-            text.push_str(&format!(",{group:08x}"));
+            let _ = write!(text, ",{group:08x}");
         }
         text
     }
@@ -214,7 +219,10 @@ fn number(list: &str, text: &str, max: Option<u32>) -> Result<u32> {
     }
     match text.parse::<u32>() {
         Ok(cpu) if cpu <= MAX_CPU => Ok(cpu),
-        _ => Err(bad_list(list, &format!("{text} is above {MAX_CPU}, the highest CPU that Linux has"))),
+        _ => Err(bad_list(
+            list,
+            &format!("{text} is above {MAX_CPU}, the highest CPU that Linux has"),
+        )),
     }
 }
 
@@ -273,7 +281,8 @@ impl serde::Serialize for CpuSet {
 impl<'de> serde::Deserialize<'de> for CpuSet {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(|e: Error| serde::de::Error::custom(e.what))
+        text.parse()
+            .map_err(|e: Error| serde::de::Error::custom(e.what))
     }
 }
 
@@ -304,9 +313,15 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_list_and_says_why() {
-        assert_eq!(list("7-2"), "\"7-2\" is not a CPU list: \"7-2\" runs backwards");
+        assert_eq!(
+            list("7-2"),
+            "\"7-2\" is not a CPU list: \"7-2\" runs backwards"
+        );
         assert_eq!(list("0-"), "\"0-\" is not a CPU list: a number is missing");
-        assert_eq!(list("1,,2"), "\"1,,2\" is not a CPU list: there is nothing between two commas");
+        assert_eq!(
+            list("1,,2"),
+            "\"1,,2\" is not a CPU list: there is nothing between two commas"
+        );
         assert!(list("99999999999").contains("above 8191"));
         assert!(list("0-7:3/2").contains("takes 3 of every 2"));
         assert!(list("0-7:1/0").contains("takes 1 of every 0"));
@@ -323,7 +338,10 @@ mod tests {
         assert_eq!(mask("1,00000000"), "32");
         assert!(CpuSet::parse_mask("xyz").is_err());
         assert!(CpuSet::parse_mask("").is_err());
-        assert_eq!("32,0".parse::<CpuSet>().expect("list").to_mask(), "1,00000001");
+        assert_eq!(
+            "32,0".parse::<CpuSet>().expect("list").to_mask(),
+            "1,00000001"
+        );
         assert_eq!(CpuSet::new().to_mask(), "0");
     }
 

@@ -13,6 +13,8 @@ pub enum Proof {
     Holds(String),
     /// It was read and is not as desired.
     Differs(String),
+    /// It was read and will be as desired without anybody's doing, at the latest after a reboot: the reason.
+    Pending(String, String),
     /// It was read, is not as desired, and something named in the reason wins over it.
     Overridden(String, String),
     /// It cannot be read: the reason.
@@ -29,7 +31,10 @@ impl Proof {
     /// The value that was read.
     pub fn value(&self) -> Option<&str> {
         match self {
-            Self::Holds(value) | Self::Differs(value) | Self::Overridden(value, _) => Some(value),
+            Self::Holds(value)
+            | Self::Differs(value)
+            | Self::Pending(value, _)
+            | Self::Overridden(value, _) => Some(value),
             _ => None,
         }
     }
@@ -87,7 +92,10 @@ impl Verdict {
 
     /// Whether `verify` counts it as a finding (exit 3).
     pub fn is_finding(self) -> bool {
-        matches!(self, Self::Wrong | Self::Overridden | Self::NotPermitted | Self::Unknown)
+        matches!(
+            self,
+            Self::Wrong | Self::Overridden | Self::NotPermitted | Self::Unknown
+        )
     }
 }
 
@@ -157,56 +165,15 @@ impl Finding {
             fix,
         } = proofs;
         let named = [("saved", &saved), ("live", &live), ("effect", &effect)];
-        let first = |pick: fn(&Proof) -> bool| named.iter().find(|(_, proof)| pick(proof)).copied();
-
-        let (verdict, reason) = if let Some((_, Proof::NotApplicable(why))) =
-            first(|p| matches!(p, Proof::NotApplicable(_)))
-        {
-            (Verdict::NotApplicable, why.clone())
-        } else if let Some((_, Proof::Overridden(_, by))) = first(|p| matches!(p, Proof::Overridden(..))) {
-            (Verdict::Overridden, by.clone())
-        } else if let Some((name, Proof::Unknown(why))) = first(|p| matches!(p, Proof::Unknown(_))) {
-            (Verdict::Unknown, format!("{name}: {why}"))
-        } else if let Some((name, Proof::NotPermitted(why))) = first(|p| matches!(p, Proof::NotPermitted(_))) {
-            (Verdict::Unknown, format!("{name}: {why}"))
-        } else {
-            let differing: Vec<_> = named.iter().filter(|(_, p)| matches!(p, Proof::Differs(_))).collect();
-            if differing.is_empty() {
-                let absent: Vec<_> = named
-                    .iter()
-                    .filter_map(|(name, p)| match p {
-                        Proof::None(why) => Some(format!("{name}: {why}")),
-                        _ => None,
-                    })
-                    .collect();
-                if absent.len() == named.len() {
-                    (Verdict::Unknown, "no proof can be had".to_owned())
-                } else {
-                    (Verdict::Ok, absent.join("; "))
-                }
-            } else {
-                let only_running = !matches!(saved, Proof::Differs(_) | Proof::None(_));
-                if setting.when == When::Reboot && only_running {
-                    (
-                        Verdict::RebootPending,
-                        "saved; the running kernel was booted without it".to_owned(),
-                    )
-                } else {
-                    let text: Vec<_> = differing
-                        .iter()
-                        .map(|(name, proof)| match proof.value() {
-                            Some("") | None => format!("{name} is not set"),
-                            Some(value) => format!("{name} is {value}"),
-                        })
-                        .collect();
-                    (Verdict::Wrong, text.join(", "))
-                }
-            }
-        };
+        let (verdict, reason) = verdict(setting.when, named);
         let fix = fix.or_else(|| match verdict {
             Verdict::Wrong => Some("hftune setup".to_owned()),
             Verdict::RebootPending => Some("reboot".to_owned()),
-            Verdict::Unknown if named.iter().any(|(_, p)| matches!(p, Proof::NotPermitted(_))) => {
+            Verdict::Unknown
+                if named
+                    .iter()
+                    .any(|(_, p)| matches!(p, Proof::NotPermitted(_))) =>
+            {
                 Some("run it as root".to_owned())
             }
             _ => None,
@@ -226,6 +193,59 @@ impl Finding {
             reason,
             fix,
         }
+    }
+}
+
+/// The verdict that three named proofs give, and the reason. The gravest word decides.
+fn verdict(when: When, named: [(&str, &Proof); 3]) -> (Verdict, String) {
+    for (_, proof) in named {
+        if let Proof::NotApplicable(why) = proof {
+            return (Verdict::NotApplicable, why.clone());
+        }
+    }
+    for (_, proof) in named {
+        if let Proof::Overridden(_, by) = proof {
+            return (Verdict::Overridden, by.clone());
+        }
+    }
+    for (name, proof) in named {
+        if let Proof::Unknown(why) | Proof::NotPermitted(why) = proof {
+            return (Verdict::Unknown, format!("{name}: {why}"));
+        }
+    }
+    let differing: Vec<String> = named
+        .iter()
+        .filter_map(|(name, proof)| match proof {
+            Proof::Differs(value) if value.is_empty() => Some(format!("{name} is not set")),
+            Proof::Differs(value) => Some(format!("{name} is {value}")),
+            _ => None,
+        })
+        .collect();
+    let saved = !matches!(named[0].1, Proof::Differs(_) | Proof::None(_));
+    if !differing.is_empty() {
+        return if when == When::Reboot && saved {
+            let why = "saved; the running kernel was booted without it";
+            (Verdict::RebootPending, why.to_owned())
+        } else {
+            (Verdict::Wrong, differing.join(", "))
+        };
+    }
+    for (_, proof) in named {
+        if let Proof::Pending(_, why) = proof {
+            return (Verdict::RebootPending, why.clone());
+        }
+    }
+    let absent: Vec<String> = named
+        .iter()
+        .filter_map(|(name, proof)| match proof {
+            Proof::None(why) => Some(format!("{name}: {why}")),
+            _ => None,
+        })
+        .collect();
+    if absent.len() == named.len() {
+        (Verdict::Unknown, "no proof can be had".to_owned())
+    } else {
+        (Verdict::Ok, absent.join("; "))
     }
 }
 

@@ -39,8 +39,10 @@ impl FromStr for IfName {
         } else {
             return Ok(Self(text.to_owned()));
         };
-        Err(Error::invalid(format!("{text:?} is not the name of a network interface: {why}"))
-            .hint("hftune host lists the interfaces"))
+        Err(Error::invalid(format!(
+            "{text:?} is not the name of a network interface: {why}"
+        ))
+        .hint("hftune host lists the interfaces"))
     }
 }
 
@@ -59,7 +61,8 @@ impl serde::Serialize for IfName {
 impl<'de> serde::Deserialize<'de> for IfName {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(|e: Error| serde::de::Error::custom(e.what))
+        text.parse()
+            .map_err(|e: Error| serde::de::Error::custom(e.what))
     }
 }
 
@@ -103,10 +106,14 @@ impl FromStr for SysctlKey {
         let path = key.path();
         if text.is_empty()
             || !text.chars().all(allowed)
-            || path.split('/').any(|part| part.is_empty() || part == "." || part == "..")
+            || path
+                .split('/')
+                .any(|part| part.is_empty() || part == "." || part == "..")
         {
-            return Err(Error::invalid(format!("{text:?} is not the name of a sysctl"))
-                .hint("write it like vm.swappiness or net.ipv4.conf.all.rp_filter"));
+            return Err(
+                Error::invalid(format!("{text:?} is not the name of a sysctl"))
+                    .hint("write it like vm.swappiness or net.ipv4.conf.all.rp_filter"),
+            );
         }
         Ok(key)
     }
@@ -121,7 +128,8 @@ impl fmt::Display for SysctlKey {
 impl<'de> serde::Deserialize<'de> for SysctlKey {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(|e: Error| serde::de::Error::custom(e.what))
+        text.parse()
+            .map_err(|e: Error| serde::de::Error::custom(e.what))
     }
 }
 
@@ -134,7 +142,17 @@ mod tests {
         for good in ["eth0", "ens1f0np0", "a", "br-lan", "eth0.100", "$(reboot)"] {
             assert!(good.parse::<IfName>().is_ok(), "{good}");
         }
-        for bad in ["", ".", "..", "-h", "a/b", "a b", "a\n", "0123456789abcdef", "eth0:1"] {
+        for bad in [
+            "",
+            ".",
+            "..",
+            "-h",
+            "a/b",
+            "a b",
+            "a\n",
+            "0123456789abcdef",
+            "eth0:1",
+        ] {
             assert!(bad.parse::<IfName>().is_err(), "{bad:?}");
         }
     }
@@ -143,9 +161,23 @@ mod tests {
     fn the_first_separator_of_a_sysctl_decides() {
         let path = |text: &str| text.parse::<SysctlKey>().expect(text).path();
         assert_eq!(path("vm.swappiness"), "vm/swappiness");
-        assert_eq!(path("net.ipv4.conf.eth0/100.rp_filter"), "net/ipv4/conf/eth0.100/rp_filter");
-        assert_eq!(path("net/ipv4/conf/eth0.100/rp_filter"), "net/ipv4/conf/eth0.100/rp_filter");
-        for bad in ["", "vm..swappiness", "../etc", "vm.", "a b", "vm.x;y", "/etc/passwd"] {
+        assert_eq!(
+            path("net.ipv4.conf.eth0/100.rp_filter"),
+            "net/ipv4/conf/eth0.100/rp_filter"
+        );
+        assert_eq!(
+            path("net/ipv4/conf/eth0.100/rp_filter"),
+            "net/ipv4/conf/eth0.100/rp_filter"
+        );
+        for bad in [
+            "",
+            "vm..swappiness",
+            "../etc",
+            "vm.",
+            "a b",
+            "vm.x;y",
+            "/etc/passwd",
+        ] {
             assert!(bad.parse::<SysctlKey>().is_err(), "{bad:?}");
         }
     }

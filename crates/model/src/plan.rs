@@ -34,7 +34,9 @@ impl Plan {
 
     /// Whether the machine must be rebooted for the changes to take effect.
     pub fn needs_reboot(&self) -> bool {
-        self.changes.iter().any(|change| change.when == When::Reboot)
+        self.changes
+            .iter()
+            .any(|change| change.when == When::Reboot)
     }
 }
 

@@ -154,12 +154,10 @@ impl Compare {
                 .and_then(|(_, rest)| rest.split_once(']'))
                 .map_or_else(|| text.trim(), |(word, _)| word)
                 .to_owned(),
-            Self::CpuList | Self::CpusWithin => {
-                crate::CpuSet::parse_list(text, None).map_or_else(|_| text.trim().to_owned(), |set| set.to_string())
-            }
-            Self::CpuMask => {
-                crate::CpuSet::parse_mask(text).map_or_else(|_| text.trim().to_owned(), |set| set.to_mask())
-            }
+            Self::CpuList | Self::CpusWithin => crate::CpuSet::parse_list(text, None)
+                .map_or_else(|_| text.trim().to_owned(), |set| set.to_string()),
+            Self::CpuMask => crate::CpuSet::parse_mask(text)
+                .map_or_else(|_| text.trim().to_owned(), |set| set.to_mask()),
         }
     }
 
@@ -167,7 +165,9 @@ impl Compare {
     pub fn same(self, read: &str, desired: &str) -> bool {
         let parsed = |text: &str| crate::CpuSet::parse_list(text, None).ok();
         match (self, parsed(read), parsed(desired)) {
-            (Self::CpusWithin, Some(read), Some(desired)) => !read.is_empty() && read.is_subset(&desired),
+            (Self::CpusWithin, Some(read), Some(desired)) => {
+                !read.is_empty() && read.is_subset(&desired)
+            }
             _ => self.value(read) == self.value(desired),
         }
     }

@@ -25,7 +25,9 @@ impl FromStr for Size {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let bad = || Error::invalid(format!("\"{text}\" is not a size")).hint("write a size like 2M or 1G");
+        let bad = || {
+            Error::invalid(format!("\"{text}\" is not a size")).hint("write a size like 2M or 1G")
+        };
         let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
         let shift = match &text[digits.len()..] {
             "" => 0,
@@ -73,7 +75,9 @@ impl<'de> serde::Deserialize<'de> for Size {
         }
         match Either::deserialize(deserializer)? {
             Either::Bytes(bytes) => Ok(Self(bytes)),
-            Either::Text(text) => text.parse().map_err(|e: Error| serde::de::Error::custom(e.what)),
+            Either::Text(text) => text
+                .parse()
+                .map_err(|e: Error| serde::de::Error::custom(e.what)),
         }
     }
 }
@@ -87,7 +91,15 @@ mod tests {
         assert_eq!("2M".parse::<Size>().expect("2M"), Size(2 << 20));
         assert_eq!("1G".parse::<Size>().expect("1G").to_string(), "1 GiB");
         assert_eq!(Size(1536 << 20).to_string(), "1.5 GiB");
-        for bad in ["", "M", "2X", "-1M", "99999999999999999999", "99999999999999G", "1 M"] {
+        for bad in [
+            "",
+            "M",
+            "2X",
+            "-1M",
+            "99999999999999999999",
+            "99999999999999G",
+            "1 M",
+        ] {
             assert!(bad.parse::<Size>().is_err(), "{bad}");
         }
     }

@@ -231,7 +231,9 @@ pub struct Transaction {
 impl Transaction {
     /// Whether undoing it, or having applied it, takes a reboot to have effect.
     pub fn touches_boot(&self) -> bool {
-        self.changes.iter().any(|change| change.when == When::Reboot)
+        self.changes
+            .iter()
+            .any(|change| change.when == When::Reboot)
     }
 }
 

@@ -24,16 +24,35 @@ pub fn json(irqs: &Irqs, cpus: &CpuPlan) -> String {
 
 /// A line for each interrupt that somebody uses.
 pub fn human(irqs: &Irqs, cpus: &CpuPlan, width: usize) -> String {
-    let used: Vec<&Irq> = irqs.list.iter().filter(|irq| !irq.name.is_empty()).collect();
+    let used: Vec<&Irq> = irqs
+        .list
+        .iter()
+        .filter(|irq| !irq.name.is_empty())
+        .collect();
     let room = width.saturating_sub(48).max(16);
-    let longest = used.iter().map(|irq| irq.name.len()).max().unwrap_or(0).clamp(4, room);
+    let longest = used
+        .iter()
+        .map(|irq| irq.name.len())
+        .max()
+        .unwrap_or(0)
+        .clamp(4, room);
     let mut out = format!(
         "{}\n",
-        format!("{:>5}  {:<longest$}  {:>12}  {:<10}  {:<10}", "IRQ", "NAME", "COUNT", "ASKED", "FIRES ON").bold()
+        format!(
+            "{:>5}  {:<longest$}  {:>12}  {:<10}  {:<10}",
+            "IRQ", "NAME", "COUNT", "ASKED", "FIRES ON"
+        )
+        .bold()
     );
-    let list = |set: &Option<hftune_model::CpuSet>| set.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string);
+    let list = |set: &Option<hftune_model::CpuSet>| {
+        set.as_ref()
+            .map_or_else(|| "?".to_owned(), ToString::to_string)
+    };
     for irq in &used {
-        let stray = irq.effective.as_ref().is_some_and(|set| !set.is_subset(&cpus.housekeeping));
+        let stray = irq
+            .effective
+            .as_ref()
+            .is_some_and(|set| !set.is_subset(&cpus.housekeeping));
         let name: String = irq.name.chars().take(longest).collect();
         let line = format!(
             "{:>5}  {name:<longest$}  {:>12}  {:<10}  {:<10}",
@@ -50,7 +69,11 @@ pub fn human(irqs: &Irqs, cpus: &CpuPlan, width: usize) -> String {
     }
     let stray = used
         .iter()
-        .filter(|irq| irq.effective.as_ref().is_some_and(|set| !set.is_subset(&cpus.housekeeping)))
+        .filter(|irq| {
+            irq.effective
+                .as_ref()
+                .is_some_and(|set| !set.is_subset(&cpus.housekeeping))
+        })
         .count();
     let _ = writeln!(
         out,

@@ -11,7 +11,8 @@ pub mod verify;
 
 /// One JSON object with a newline after it.
 pub fn to_json(value: &impl serde::Serialize) -> String {
-    let mut text = serde_json::to_string_pretty(value).expect("reports are maps with text keys, lists and scalars");
+    let mut text = serde_json::to_string_pretty(value)
+        .expect("reports are maps with text keys, lists and scalars");
     text.push('\n');
     text
 }

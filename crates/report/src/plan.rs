@@ -21,13 +21,35 @@ pub fn json(plan: &Plan) -> String {
 pub fn human(plan: &Plan, width: usize) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}", "CPUs".bold());
-    let list = |cpus: &hftune_model::CpuSet| if cpus.is_empty() { "none".to_owned() } else { cpus.to_string() };
-    let _ = writeln!(out, "  {:<12}for the OS and the interrupts", list(&plan.cpus.housekeeping));
-    let _ = writeln!(out, "  {:<12}for the application", list(&plan.cpus.isolated));
+    let list = |cpus: &hftune_model::CpuSet| {
+        if cpus.is_empty() {
+            "none".to_owned()
+        } else {
+            cpus.to_string()
+        }
+    };
+    let _ = writeln!(
+        out,
+        "  {:<12}for the OS and the interrupts",
+        list(&plan.cpus.housekeeping)
+    );
+    let _ = writeln!(
+        out,
+        "  {:<12}for the application",
+        list(&plan.cpus.isolated)
+    );
     if !plan.cpus.nic_local.is_empty() && plan.cpus.nic_local != plan.cpus.isolated {
-        let _ = writeln!(out, "  {:<12}of these are near the trading ports", list(&plan.cpus.nic_local));
+        let _ = writeln!(
+            out,
+            "  {:<12}of these are near the trading ports",
+            list(&plan.cpus.nic_local)
+        );
     }
-    out.push_str(&indented(&format!("because: {}", plan.cpus.why), 2, width).dimmed().to_string());
+    out.push_str(
+        &indented(&format!("because: {}", plan.cpus.why), 2, width)
+            .dimmed()
+            .to_string(),
+    );
 
     if !plan.changes.is_empty() {
         let _ = writeln!(out, "\n{}", plural(plan.changes.len(), "change").bold());
@@ -68,12 +90,24 @@ fn conclusion(plan: &Plan) -> String {
             plan.profile
         );
     }
-    let reboot = plan.changes.iter().filter(|change| change.when == When::Reboot).count();
-    let mut text = format!("Profile {}: {}", plan.profile, plural(plan.changes.len(), "change"));
+    let reboot = plan
+        .changes
+        .iter()
+        .filter(|change| change.when == When::Reboot)
+        .count();
+    let mut text = format!(
+        "Profile {}: {}",
+        plan.profile,
+        plural(plan.changes.len(), "change")
+    );
     if reboot > 0 {
         let _ = write!(text, ", {reboot} of them after a reboot");
     }
-    let _ = write!(text, "; {} as desired already.", plural(plan.unchanged, "setting"));
+    let _ = write!(
+        text,
+        "; {} as desired already.",
+        plural(plan.unchanged, "setting")
+    );
     text
 }
 
@@ -86,12 +120,21 @@ fn changes(changes: &[Change], width: usize) -> String {
         let first = &changes[shown];
         let alike = changes[shown..]
             .iter()
-            .take_while(|change| domain(change) == domain(first) && change.to == first.to && change.when == first.when)
+            .take_while(|change| {
+                domain(change) == domain(first)
+                    && change.to == first.to
+                    && change.when == first.when
+            })
             .count();
         if alike > SHOWN_OF_A_KIND {
             let names: Vec<_> = changes[shown..shown + alike]
                 .iter()
-                .map(|change| change.id.split_once('/').map_or(change.id.as_str(), |(_, name)| name))
+                .map(|change| {
+                    change
+                        .id
+                        .split_once('/')
+                        .map_or(change.id.as_str(), |(_, name)| name)
+                })
                 .collect();
             let head = format!("{}/ ({alike} of them)", domain(first));
             out.push_str(&line(&head, "", &first.to, first.when, width));
@@ -112,7 +155,11 @@ fn line(id: &str, from: &str, to: &str, when: When, width: usize) -> String {
     } else {
         format!("{from} -> {to}")
     };
-    let later = if when == When::Reboot { " (reboot)" } else { "" };
+    let later = if when == When::Reboot {
+        " (reboot)"
+    } else {
+        ""
+    };
     let one = format!("  {id:<38}  {arrow}{later}");
     if one.chars().count() <= width {
         format!("{one}\n")
@@ -129,13 +176,21 @@ fn steps(plan: &Plan) -> String {
     for step in &plan.steps {
         let (verb, what) = match &step.after {
             After::Set(Artifact::File { path, .. }) => ("write", path.display().to_string()),
-            After::Set(Artifact::Link { path, target }) => ("link", format!("{} -> {target}", path.display())),
+            After::Set(Artifact::Link { path, target }) => {
+                ("link", format!("{} -> {target}", path.display()))
+            }
             After::Set(Artifact::NoFile { path }) => ("remove", path.display().to_string()),
             After::Set(Artifact::Unit { name, active: true }) => ("start", name.clone()),
-            After::Set(Artifact::Unit { name, active: false }) => ("stop", name.clone()),
-            After::Set(Artifact::Made { program, args, .. }) => {
-                ("run", format!("{} {}", program.display(), args.join(" ")).trim().to_owned())
-            }
+            After::Set(Artifact::Unit {
+                name,
+                active: false,
+            }) => ("stop", name.clone()),
+            After::Set(Artifact::Made { program, args, .. }) => (
+                "run",
+                format!("{} {}", program.display(), args.join(" "))
+                    .trim()
+                    .to_owned(),
+            ),
             After::Set(Artifact::Kernel { .. }) => {
                 values += 1;
                 continue;
@@ -145,18 +200,34 @@ fn steps(plan: &Plan) -> String {
                 continue;
             }
             After::Restore { target, state } => {
-                let name = target.split_once(':').map_or(target.as_str(), |(_, name)| name);
-                let verb = if *state == State::Absent { "remove" } else { "restore" };
+                let name = target
+                    .split_once(':')
+                    .map_or(target.as_str(), |(_, name)| name);
+                let verb = if *state == State::Absent {
+                    "remove"
+                } else {
+                    "restore"
+                };
                 (verb, name.to_owned())
             }
         };
         let _ = writeln!(out, "  {verb:<8}{what}");
     }
     if values > 0 {
-        let _ = writeln!(out, "  {:<8}{} in /proc and /sys", "set", plural(values, "kernel value"));
+        let _ = writeln!(
+            out,
+            "  {:<8}{} in /proc and /sys",
+            "set",
+            plural(values, "kernel value")
+        );
     }
     if threads > 0 {
-        let _ = writeln!(out, "  {:<8}{} to the housekeeping CPUs", "move", plural(threads, "kernel thread"));
+        let _ = writeln!(
+            out,
+            "  {:<8}{} to the housekeeping CPUs",
+            "move",
+            plural(threads, "kernel thread")
+        );
     }
     out
 }

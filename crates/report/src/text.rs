@@ -19,10 +19,9 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
 
 /// Wrapped text, each line after `indent` spaces.
 pub fn indented(text: &str, indent: usize, width: usize) -> String {
-    wrap(text, width.saturating_sub(indent))
-        .into_iter()
-        .map(|line| format!("{:indent$}{line}\n", ""))
-        .collect()
+    let margin = " ".repeat(indent);
+    let lines = wrap(text, width.saturating_sub(indent));
+    format!("{margin}{}\n", lines.join(&format!("\n{margin}")))
 }
 
 /// "1 change", "2 changes".

@@ -54,7 +54,12 @@ pub fn setup(result: &Setup, width: usize) -> String {
     match &result.transaction {
         None => out.push_str("Nothing was changed: every setting is as desired.\n"),
         Some(id) => {
-            let _ = writeln!(out, "{} made, recorded as transaction {}", plural(result.changed.len(), "change"), id.bold());
+            let _ = writeln!(
+                out,
+                "{} made, recorded as transaction {}",
+                plural(result.changed.len(), "change"),
+                id.bold()
+            );
             let _ = writeln!(out, "Undo it with: hftune rollback");
         }
     }
@@ -116,7 +121,10 @@ pub fn history(transactions: &[Transaction]) -> String {
     if transactions.is_empty() {
         return "hftune has changed nothing on this host.\n".to_owned();
     }
-    let mut out = format!("{}\n", format!("{:<24}  {:<12}  CHANGES  PROFILE", "TRANSACTION", "STATUS").bold());
+    let mut out = format!(
+        "{}\n",
+        format!("{:<24}  {:<12}  CHANGES  PROFILE", "TRANSACTION", "STATUS").bold()
+    );
     for entry in entries(transactions) {
         let status = match entry.status {
             Status::Applied => "applied",
@@ -124,7 +132,11 @@ pub fn history(transactions: &[Transaction]) -> String {
             Status::Interrupted => "interrupted",
             Status::RolledBack => "rolled back",
         };
-        let _ = writeln!(out, "{:<24}  {status:<12}  {:>7}  {}", entry.id, entry.changes, entry.profile);
+        let _ = writeln!(
+            out,
+            "{:<24}  {status:<12}  {:>7}  {}",
+            entry.id, entry.changes, entry.profile
+        );
     }
     out
 }

@@ -22,7 +22,12 @@ struct Report<'f> {
 fn counts(findings: &[Finding]) -> Vec<(Verdict, usize)> {
     Verdict::ALL
         .into_iter()
-        .map(|verdict| (verdict, findings.iter().filter(|f| f.verdict == verdict).count()))
+        .map(|verdict| {
+            (
+                verdict,
+                findings.iter().filter(|f| f.verdict == verdict).count(),
+            )
+        })
         .collect()
 }
 
@@ -31,7 +36,10 @@ pub fn json(profile: &str, findings: &[Finding], shown: &[Finding]) -> String {
     let report = Report {
         schema: "hftune/verify/1",
         profile,
-        summary: counts(findings).into_iter().map(|(verdict, n)| (verdict.word(), n)).collect(),
+        summary: counts(findings)
+            .into_iter()
+            .map(|(verdict, n)| (verdict.word(), n))
+            .collect(),
         settings: shown,
     };
     crate::to_json(&report)
@@ -40,11 +48,20 @@ pub fn json(profile: &str, findings: &[Finding], shown: &[Finding]) -> String {
 /// A line for each setting, and below what is not as desired its reason and its remedy.
 pub fn human(profile: &str, findings: &[Finding], shown: &[Finding], width: usize) -> String {
     let mut out = String::new();
-    let longest = shown.iter().map(|f| f.id.len()).max().unwrap_or(0).clamp(7, 44);
+    let longest = shown
+        .iter()
+        .map(|f| f.id.len())
+        .max()
+        .unwrap_or(0)
+        .clamp(7, 44);
     let _ = writeln!(
         out,
         "{}",
-        format!("{:<14}  {:<longest$}  SAVED  LIVE  EFFECT", "VERDICT", "SETTING").bold()
+        format!(
+            "{:<14}  {:<longest$}  SAVED  LIVE  EFFECT",
+            "VERDICT", "SETTING"
+        )
+        .bold()
     );
     for finding in shown {
         let verdict = format!("{:<14}", finding.verdict);
@@ -92,8 +109,12 @@ fn conclusion(findings: &[Finding]) -> String {
         (0, true) => "Everything is saved. Reboot, then run hftune verify again."
             .yellow()
             .to_string(),
-        (1, _) => "One setting is not as the profile wants it.".red().to_string(),
-        (n, _) => format!("{n} settings are not as the profile wants them.").red().to_string(),
+        (1, _) => "One setting is not as the profile wants it."
+            .red()
+            .to_string(),
+        (n, _) => format!("{n} settings are not as the profile wants them.")
+            .red()
+            .to_string(),
     }
 }
 
@@ -113,7 +134,9 @@ fn mark(proof: &Proof, width: usize) -> String {
     match proof {
         Proof::Holds(_) => format!("{:<width$}", "yes").green().to_string(),
         Proof::Differs(_) | Proof::Overridden(..) => format!("{:<width$}", "NO").red().to_string(),
-        Proof::Unknown(_) | Proof::NotPermitted(_) => format!("{:<width$}", "?").yellow().to_string(),
+        Proof::Unknown(_) | Proof::NotPermitted(_) => {
+            format!("{:<width$}", "?").yellow().to_string()
+        }
         _ => format!("{:<width$}", "-"),
     }
 }
@@ -123,6 +146,8 @@ fn paint(verdict: Verdict, text: &str) -> String {
         Verdict::Ok | Verdict::Rounded => text.green().to_string(),
         Verdict::NotApplicable => text.dimmed().to_string(),
         Verdict::RebootPending => text.yellow().to_string(),
-        Verdict::Wrong | Verdict::Overridden | Verdict::NotPermitted | Verdict::Unknown => text.red().to_string(),
+        Verdict::Wrong | Verdict::Overridden | Verdict::NotPermitted | Verdict::Unknown => {
+            text.red().to_string()
+        }
     }
 }

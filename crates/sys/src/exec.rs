@@ -21,9 +21,14 @@ pub struct Output {
 /// The environment is `PATH` with the system directories and `LC_ALL=C`, so that its words are the same everywhere.
 pub fn run(program: &Path, args: &[&str]) -> Result<Output> {
     if !program.is_absolute() {
-        return Err(Error::new(Kind::Command, "a program is started by its absolute path").at(program));
+        return Err(
+            Error::new(Kind::Command, "a program is started by its absolute path").at(program),
+        );
     }
-    #[allow(clippy::disallowed_methods, reason = "the one place where processes are started")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the one place where processes are started"
+    )]
     let output = Command::new(program)
         .args(args)
         .env_clear()
@@ -47,10 +52,21 @@ pub fn run_ok(program: &Path, args: &[&str]) -> Result<Output> {
     if output.code == Some(0) {
         return Ok(output);
     }
-    let said = if output.stderr.trim().is_empty() { &output.stdout } else { &output.stderr };
-    let code = output.code.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
+    let said = if output.stderr.trim().is_empty() {
+        &output.stdout
+    } else {
+        &output.stderr
+    };
+    let code = output
+        .code
+        .map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
     Err(Error::new(
         Kind::Command,
-        format!("\"{} {}\" ended with {code}: {}", program.display(), args.join(" "), said.trim()),
+        format!(
+            "\"{} {}\" ended with {code}: {}",
+            program.display(),
+            args.join(" "),
+            said.trim()
+        ),
     ))
 }

@@ -9,7 +9,10 @@ pub fn is_root() -> bool {
 
 /// The effective user and group.
 pub fn owner() -> (u32, u32) {
-    (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
+    (
+        rustix::process::geteuid().as_raw(),
+        rustix::process::getegid().as_raw(),
+    )
 }
 
 /// The path of the running binary.

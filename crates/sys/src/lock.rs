@@ -32,9 +32,12 @@ impl Lock {
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
                 let _ = (&mut file).take(200).read_to_string(&mut holder);
-                return Err(Error::new(Kind::Conflict, format!("another hftune is at work: {}", holder.trim()))
-                    .at(root.shown(path))
-                    .hint("wait until it is done, then run the command again"));
+                return Err(Error::new(
+                    Kind::Conflict,
+                    format!("another hftune is at work: {}", holder.trim()),
+                )
+                .at(root.shown(path))
+                .hint("wait until it is done, then run the command again"));
             }
             Err(TryLockError::Error(e)) => return Err(Error::io("lock it", &root.shown(path), &e)),
         }

@@ -39,7 +39,9 @@ impl<'r> Reader<'r> {
             return known.clone();
         }
         let text = self.root.read_text(path).map(Rc::from);
-        self.texts.borrow_mut().insert(path.to_owned(), text.clone());
+        self.texts
+            .borrow_mut()
+            .insert(path.to_owned(), text.clone());
         text
     }
 
@@ -53,13 +55,18 @@ impl<'r> Reader<'r> {
     }
 
     /// A value parsed; the error names the file and the text.
-    pub fn parsed<T>(&self, path: impl AsRef<Path>, parse: impl FnOnce(&str) -> Result<T>) -> Result<Option<T>> {
+    pub fn parsed<T>(
+        &self,
+        path: impl AsRef<Path>,
+        parse: impl FnOnce(&str) -> Result<T>,
+    ) -> Result<Option<T>> {
         let path = path.as_ref();
         match self.value(path)? {
             None => Ok(None),
-            Some(text) => parse(&text)
-                .map(Some)
-                .map_err(|e| Error { path: Some(self.root.shown(path)), ..e }),
+            Some(text) => parse(&text).map(Some).map_err(|e| Error {
+                path: Some(self.root.shown(path)),
+                ..e
+            }),
         }
     }
 
@@ -70,7 +77,9 @@ impl<'r> Reader<'r> {
             return known.clone();
         }
         let names = self.root.list(path).map(Rc::from);
-        self.lists.borrow_mut().insert(path.to_owned(), names.clone());
+        self.lists
+            .borrow_mut()
+            .insert(path.to_owned(), names.clone());
         names
     }
 }

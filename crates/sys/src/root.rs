@@ -5,7 +5,9 @@ use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
 
 use hftune_model::{Error, Kind, Result};
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir, ResolveFlags, openat, openat2, readlinkat, statat};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, RawDir, ResolveFlags, openat, openat2, readlinkat, statat,
+};
 
 /// Nothing that hftune reads is larger; a larger file is refused rather than read into memory.
 pub const MAX_FILE: u64 = 16 << 20;
@@ -27,8 +29,13 @@ impl Root {
     ///
     /// Symbolic links in it are resolved inside it (openat2(2), `RESOLVE_IN_ROOT`), absolute ones too.
     pub fn tree(prefix: &Path) -> Result<Self> {
-        let fd = openat(CWD, prefix, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-            .map_err(|e| Error::io("open the root directory", prefix, &e.into()))?;
+        let fd = openat(
+            CWD,
+            prefix,
+            OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
+        .map_err(|e| Error::io("open the root directory", prefix, &e.into()))?;
         Ok(Self {
             prefix: Some((prefix.to_owned(), fd)),
         })
@@ -80,13 +87,18 @@ impl Root {
         let path = path.as_ref();
         let fail = |e: &IoError| Error::io("read it", &self.shown(path), e);
         // NONBLOCK: opening a pipe that somebody left there must not hang.
-        let fd = self.open(path, OFlags::RDONLY | OFlags::NONBLOCK).map_err(|e| fail(&e))?;
+        let fd = self
+            .open(path, OFlags::RDONLY | OFlags::NONBLOCK)
+            .map_err(|e| fail(&e))?;
         let mut file = std::fs::File::from(fd);
         let mut bytes = Vec::new();
         let read = (&mut file).take(MAX_FILE + 1).read_to_end(&mut bytes);
         match read {
             Ok(size) if size as u64 > MAX_FILE => {
-                return Err(Error::invalid(format!("it is larger than {} MiB", MAX_FILE >> 20)).at(self.shown(path)));
+                return Err(
+                    Error::invalid(format!("it is larger than {} MiB", MAX_FILE >> 20))
+                        .at(self.shown(path)),
+                );
             }
             Ok(_) => {}
             Err(e) => return Err(fail(&e)),
@@ -98,7 +110,11 @@ impl Root {
     pub fn read_text(&self, path: impl AsRef<Path>) -> Result<String> {
         let path = path.as_ref();
         String::from_utf8(self.read(path)?).map_err(|e| {
-            Error::invalid(format!("it is not text (byte {})", e.utf8_error().valid_up_to())).at(self.shown(path))
+            Error::invalid(format!(
+                "it is not text (byte {})",
+                e.utf8_error().valid_up_to()
+            ))
+            .at(self.shown(path))
         })
     }
 
@@ -156,7 +172,8 @@ impl Root {
 
     /// Whether a directory is there, links followed.
     pub fn is_dir(&self, path: impl AsRef<Path>) -> bool {
-        self.open(path.as_ref(), OFlags::DIRECTORY | OFlags::PATH).is_ok()
+        self.open(path.as_ref(), OFlags::DIRECTORY | OFlags::PATH)
+            .is_ok()
     }
 
     /// Removes a file or a link.
@@ -165,7 +182,8 @@ impl Root {
         let (dir, name) = self.parent(path)?;
         rustix::fs::unlinkat(&dir, &name, AtFlags::empty())
             .map_err(|e| Error::io("remove it", &self.shown(path), &e.into()))?;
-        crate::write::sync_dir(&dir).map_err(|e| Error::io("sync its directory", &self.shown(path), &e))
+        crate::write::sync_dir(&dir)
+            .map_err(|e| Error::io("sync its directory", &self.shown(path), &e))
     }
 
     /// Removes a directory if it is empty; whether it was removed.
@@ -179,22 +197,29 @@ impl Root {
     /// Makes a directory and those above it; returns the ones that were made, outermost first.
     pub fn make_dirs(&self, path: impl AsRef<Path>, mode: u32) -> Result<Vec<PathBuf>> {
         let path = path.as_ref();
-        let missing: Vec<&Path> = path.ancestors().take_while(|dir| !self.is_dir(dir)).collect();
-        let mut made = Vec::new();
-        for dir in missing.into_iter().rev() {
+        let missing: Vec<&Path> = path
+            .ancestors()
+            .take_while(|dir| !self.is_dir(dir))
+            .collect();
+        let mut created = Vec::new();
+        for &dir in missing.iter().rev() {
             let (parent, name) = self.parent(dir)?;
             rustix::fs::mkdirat(&parent, &name, Mode::from_raw_mode(mode))
                 .map_err(|e| Error::io("make the directory", &self.shown(dir), &e.into()))?;
-            crate::write::sync_dir(&parent).map_err(|e| Error::io("sync it", &self.shown(dir), &e))?;
-            made.push(dir.to_owned());
+            crate::write::sync_dir(&parent)
+                .map_err(|e| Error::io("sync it", &self.shown(dir), &e))?;
+            created.push(dir.to_owned());
         }
-        Ok(made)
+        Ok(created)
     }
 }
 
 /// The path below the root: without the leading slash, never empty.
 fn relative(path: &Path) -> &Path {
     let below = path.strip_prefix("/").unwrap_or(path);
-    if below.as_os_str().is_empty() { Path::new(".") } else { below }
+    if below.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        below
+    }
 }
-

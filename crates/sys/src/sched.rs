@@ -12,7 +12,14 @@ const MASK_BYTES: usize = (MAX_CPU as usize + 1) / 8;
 pub fn affinity(pid: u32) -> Result<CpuSet> {
     let mut mask = [0u8; MASK_BYTES];
     // SAFETY: the kernel writes at most MASK_BYTES bytes into `mask`, which is that large and lives through the call.
-    let written = unsafe { libc::syscall(libc::SYS_sched_getaffinity, pid, MASK_BYTES, mask.as_mut_ptr()) };
+    let written = unsafe {
+        libc::syscall(
+            libc::SYS_sched_getaffinity,
+            pid,
+            MASK_BYTES,
+            mask.as_mut_ptr(),
+        )
+    };
     if written < 0 {
         return Err(failed("read the affinity", pid));
     }
@@ -30,7 +37,8 @@ pub fn set_affinity(pid: u32, cpus: &CpuSet) -> Result<()> {
         mask[cpu as usize / 8] |= 1 << (cpu % 8);
     }
     // SAFETY: the kernel reads MASK_BYTES bytes from `mask`, which is that large and lives through the call.
-    let result = unsafe { libc::syscall(libc::SYS_sched_setaffinity, pid, MASK_BYTES, mask.as_ptr()) };
+    let result =
+        unsafe { libc::syscall(libc::SYS_sched_setaffinity, pid, MASK_BYTES, mask.as_ptr()) };
     if result < 0 {
         return Err(failed("set the affinity", pid));
     }
@@ -38,7 +46,11 @@ pub fn set_affinity(pid: u32, cpus: &CpuSet) -> Result<()> {
 }
 
 fn failed(doing: &str, pid: u32) -> Error {
-    Error::io(doing, Path::new(&format!("/proc/{pid}")), &IoError::last_os_error())
+    Error::io(
+        doing,
+        Path::new(&format!("/proc/{pid}")),
+        &IoError::last_os_error(),
+    )
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use hftune_model::{Error, Kind, Result};
 use rustix::fs::{
-    AtFlags, Gid, Mode, OFlags, Uid, XattrFlags, fchmod, fchown, fgetxattr, flistxattr, fsetxattr, fsync, openat, renameat,
-    statat, symlinkat, unlinkat,
+    AtFlags, Gid, Mode, OFlags, Uid, XattrFlags, fchmod, fchown, fgetxattr, flistxattr, fsetxattr,
+    fsync, openat, renameat, statat, symlinkat, unlinkat,
 };
 
 use crate::Root;
@@ -37,13 +37,21 @@ impl Root {
             return Ok(None);
         }
         let (dir, name) = self.parent(path)?;
-        let fd = match openat(&dir, &name, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()) {
+        let fd = match openat(
+            &dir,
+            &name,
+            OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC,
+            Mode::empty(),
+        ) {
             Ok(fd) => fd,
             Err(rustix::io::Errno::NOENT) => return Ok(None),
             Err(rustix::io::Errno::LOOP) => {
-                return Err(Error::new(Kind::Conflict, "it is a symbolic link, which hftune does not write through")
-                    .at(self.shown(path))
-                    .hint("put a regular file in its place"));
+                return Err(Error::new(
+                    Kind::Conflict,
+                    "it is a symbolic link, which hftune does not write through",
+                )
+                .at(self.shown(path))
+                .hint("put a regular file in its place"));
             }
             Err(e) => return Err(fail(e.into())),
         };
@@ -63,7 +71,12 @@ impl Root {
     ///
     /// `metadata` is given to the new file before it takes the name. Owner and label are kept as far as this process
     /// may set them; without root, only an owner that already is the caller's.
-    pub fn write_atomic(&self, path: impl AsRef<Path>, content: &[u8], metadata: &Metadata) -> Result<()> {
+    pub fn write_atomic(
+        &self,
+        path: impl AsRef<Path>,
+        content: &[u8],
+        metadata: &Metadata,
+    ) -> Result<()> {
         let path = path.as_ref();
         let fail = |e: IoError| Error::io("write it", &self.shown(path), &e);
         let (dir, name) = self.parent(path)?;
@@ -93,7 +106,11 @@ impl Root {
             file.write_all(content)?;
             let stat = rustix::fs::fstat(&file)?;
             if (stat.st_uid, stat.st_gid) != (metadata.uid, metadata.gid) {
-                fchown(&file, Some(Uid::from_raw(metadata.uid)), Some(Gid::from_raw(metadata.gid)))?;
+                fchown(
+                    &file,
+                    Some(Uid::from_raw(metadata.uid)),
+                    Some(Gid::from_raw(metadata.gid)),
+                )?;
             }
             for (name, value) in &metadata.xattrs {
                 fsetxattr(&file, name.as_str(), value, XattrFlags::empty())?;
@@ -118,7 +135,10 @@ impl Root {
         if let Ok(stat) = statat(&dir, &name, AtFlags::SYMLINK_NOFOLLOW)
             && rustix::fs::FileType::from_raw_mode(stat.st_mode) != rustix::fs::FileType::Symlink
         {
-            return Err(Error::new(Kind::Conflict, "something that is not a link has that name").at(self.shown(path)));
+            return Err(
+                Error::new(Kind::Conflict, "something that is not a link has that name")
+                    .at(self.shown(path)),
+            );
         }
         let temporary = format!(".{}.hftune-{}", name.display(), std::process::id());
         let _ = unlinkat(&dir, &temporary, AtFlags::empty());
@@ -179,14 +199,22 @@ impl Root {
 fn write_once(fd: &OwnedFd, text: &str) -> Result<(), IoError> {
     let written = rustix::io::write(fd, text.as_bytes())?;
     if written != text.len() {
-        return Err(IoError::other(format!("only {written} of {} bytes were taken", text.len())));
+        return Err(IoError::other(format!(
+            "only {written} of {} bytes were taken",
+            text.len()
+        )));
     }
     Ok(())
 }
 
 /// Waits until the names in a directory are on disk. The directory may have been opened for its path only.
 pub(crate) fn sync_dir(dir: &OwnedFd) -> Result<(), IoError> {
-    let readable = openat(dir, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let readable = openat(
+        dir,
+        ".",
+        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?;
     fsync(&readable)?;
     Ok(())
 }
@@ -200,7 +228,10 @@ fn read_xattrs(fd: impl AsFd) -> Result<Vec<(String, Vec<u8>)>, IoError> {
         Err(e) => return Err(e.into()),
     };
     let mut xattrs = Vec::new();
-    for name in names[..size].split(|b| *b == 0).filter(|name| !name.is_empty()) {
+    for name in names[..size]
+        .split(|b| *b == 0)
+        .filter(|name| !name.is_empty())
+    {
         let name = String::from_utf8_lossy(name).into_owned();
         let mut value = vec![0u8; 64 << 10];
         let size = fgetxattr(fd, name.as_str(), &mut value[..])?;
@@ -235,7 +266,11 @@ mod tests {
         assert_eq!(kept.mode, 0o640);
         root.write_atomic("/etc/a", b"two", &kept).expect("second");
         assert_eq!(root.read("/etc/a").expect("read"), b"two");
-        assert_eq!(root.list("/etc").expect("list"), ["a"], "no temporary file is left");
+        assert_eq!(
+            root.list("/etc").expect("list"),
+            ["a"],
+            "no temporary file is left"
+        );
     }
 
     #[test]
@@ -243,17 +278,28 @@ mod tests {
         let (dir, root) = tree();
         root.make_dirs("/etc", 0o755).expect("etc");
         root.write_link("/etc/out", "/etc/passwd").expect("link");
-        assert_eq!(root.read("/etc/out").expect_err("dangling inside").kind, Kind::Missing);
-        root.write_link("/etc/up", "../../../../etc/passwd").expect("link");
-        assert_eq!(root.read("/etc/up").expect_err("dangling inside").kind, Kind::Missing);
-        assert!(root.metadata("/etc/out").is_err(), "hftune does not write through links");
+        assert_eq!(
+            root.read("/etc/out").expect_err("dangling inside").kind,
+            Kind::Missing
+        );
+        root.write_link("/etc/up", "../../../../etc/passwd")
+            .expect("link");
+        assert_eq!(
+            root.read("/etc/up").expect_err("dangling inside").kind,
+            Kind::Missing
+        );
+        assert!(
+            root.metadata("/etc/out").is_err(),
+            "hftune does not write through links"
+        );
         drop(dir);
     }
 
     #[test]
     fn a_directory_is_no_file() {
         let (_dir, root) = tree();
-        root.make_dirs("/etc/default/grub", 0o755).expect("directories");
+        root.make_dirs("/etc/default/grub", 0o755)
+            .expect("directories");
         assert!(root.read("/etc/default/grub").is_err());
         assert!(root.metadata("/etc/default/grub").is_err());
     }

@@ -10,13 +10,22 @@ use hftune_sys::Root;
 use crate::{Answer, commands};
 
 pub(super) fn run(root: &Root, domains: &[String]) -> Result<Answer> {
-    if let Some(unknown) = domains.iter().find(|name| ALL.iter().all(|domain| domain.name() != name.as_str())) {
+    if let Some(unknown) = domains
+        .iter()
+        .find(|name| ALL.iter().all(|domain| domain.name() != name.as_str()))
+    {
         let known: Vec<_> = ALL.iter().map(|domain| domain.name()).collect();
-        return Err(Error::new(Kind::Usage, format!("there is no domain \"{unknown}\"")).hint(known.join(", ")));
+        return Err(
+            Error::new(Kind::Usage, format!("there is no domain \"{unknown}\""))
+                .hint(known.join(", ")),
+        );
     }
     commands::need_root(root, "live")?;
     let applied = live::apply(root, domains)?;
-    let mut text = format!("{} values written, {} as desired already\n", applied.written, applied.unchanged);
+    let mut text = format!(
+        "{} values written, {} as desired already\n",
+        applied.written, applied.unchanged
+    );
     for refused in &applied.refused {
         let _ = writeln!(text, "refused: {refused}");
     }

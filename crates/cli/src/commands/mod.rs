@@ -37,13 +37,7 @@ pub(crate) fn run(args: &Args) -> Result<Answer> {
             output,
         } => setup::run(&root, choices, consent.yes, output.json),
         Command::Verify(args) => verify::run(&root, args),
-        Command::Rollback {
-            id,
-            all,
-            force,
-            consent,
-            output,
-        } => rollback::run(&root, id.as_deref(), *all, *force, consent.yes, output.json),
+        Command::Rollback(args) => rollback::run(&root, args),
         Command::History { output } => history::run(&root, output.json),
         Command::Explain { id, output } => explain::run(&root, id.as_deref(), output.json),
         Command::Irq { command } => irq::run(&root, command),
@@ -71,7 +65,8 @@ impl ChoiceArgs {
 /// Commands that change this machine need root; in a tree the file permissions decide.
 fn need_root(root: &Root, doing: &str) -> Result<()> {
     if root.is_live() && !identity::is_root() {
-        return Err(Error::new(Kind::NeedsRoot, format!("{doing} needs root")).hint(format!("sudo hftune {doing}")));
+        return Err(Error::new(Kind::NeedsRoot, format!("{doing} needs root"))
+            .hint(format!("sudo hftune {doing}")));
     }
     Ok(())
 }

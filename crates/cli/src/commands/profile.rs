@@ -25,7 +25,11 @@ pub(super) fn run(root: &Root, command: &Profile) -> Result<Answer> {
                 "{} is a valid profile: {} values, of which {} are its own\n",
                 file.display(),
                 resolved.origins.len(),
-                resolved.origins.values().filter(|origin| matches!(origin, Origin::File(..))).count()
+                resolved
+                    .origins
+                    .values()
+                    .filter(|origin| matches!(origin, Origin::File(..)))
+                    .count()
             )))
         }
         Profile::New { file: None } => Ok(Answer::ok(profile::starter())),
@@ -38,7 +42,10 @@ pub(super) fn run(root: &Root, command: &Profile) -> Result<Answer> {
                     .hint("name another file, or move this one away"));
             }
             hftune_engine::target::make_file(&live, &path, &profile::starter(), 0o644)?;
-            Ok(Answer::ok(format!("{} is written; edit it, then: hftune profile check {0}\n", file.display())))
+            Ok(Answer::ok(format!(
+                "{} is written; edit it, then: hftune profile check {0}\n",
+                file.display()
+            )))
         }
     }
 }

@@ -5,15 +5,16 @@ use hftune_model::Result;
 use hftune_report::transactions::{NotDone, Rollback, rollback as report};
 use hftune_sys::Root;
 
+use crate::args::Rollback as Args;
 use crate::terminal::{self, Progress};
 use crate::{Answer, commands};
 
-pub(super) fn run(root: &Root, id: Option<&str>, all: bool, force: bool, yes: bool, json: bool) -> Result<Answer> {
+pub(super) fn run(root: &Root, args: &Args) -> Result<Answer> {
     commands::need_root(root, "rollback")?;
     let _lock = commands::lock(root, "rollback")?;
-    let chosen = rollback::choose(journal::read_all(root)?, id, all)?;
+    let chosen = rollback::choose(journal::read_all(root)?, args.id.as_deref(), args.all)?;
     let steps = chosen.iter().map(|t| t.steps.len()).sum();
-    if !chosen.is_empty() && !yes {
+    if !chosen.is_empty() && !args.consent.yes {
         for transaction in &chosen {
             terminal::show(&format!(
                 "Transaction {} ({}): {} steps\n",
@@ -30,10 +31,16 @@ pub(super) fn run(root: &Root, id: Option<&str>, all: bool, force: bool, yes: bo
     let undone = {
         let progress = Progress::new(steps);
         let mut number = 0;
-        rollback::rollback(root, &chosen, boot_id.as_deref().map(str::trim), force, |what| {
-            progress.step(number, what);
-            number += 1;
-        })?
+        rollback::rollback(
+            root,
+            &chosen,
+            boot_id.as_deref().map(str::trim),
+            args.force,
+            |what| {
+                progress.step(number, what);
+                number += 1;
+            },
+        )?
     };
     let complete = undone.transactions.len() == chosen.len();
     let result = Rollback {
@@ -47,7 +54,7 @@ pub(super) fn run(root: &Root, id: Option<&str>, all: bool, force: bool, yes: bo
             .collect(),
         reboot_required: undone.reboot_required,
     };
-    let text = if json {
+    let text = if args.output.json {
         hftune_report::to_json(&result)
     } else if chosen.is_empty() {
         "There is nothing to undo.\n".to_owned()

@@ -53,9 +53,14 @@ pub(super) fn run(root: &Root, args: &ChoiceArgs, yes: bool, json: bool) -> Resu
         }
         let applied = {
             let progress = Progress::new(plan.steps.len());
-            apply::apply(root, &plan, machine.host.kernel.boot_id.as_deref(), |number, step| {
-                progress.step(number, &describe(step));
-            })?
+            apply::apply(
+                root,
+                &plan,
+                machine.host.kernel.boot_id.as_deref(),
+                |number, step| {
+                    progress.step(number, &describe(step));
+                },
+            )?
         };
         note(&mut result, &plan, &applied);
         failure = applied.failure;
@@ -66,13 +71,22 @@ pub(super) fn run(root: &Root, args: &ChoiceArgs, yes: bool, json: bool) -> Resu
     let after = Machine::read(root, choices)?;
     let findings = after.verify()?;
     result.reboot_required = findings.iter().any(|f| f.verdict == Verdict::RebootPending);
-    let code = if failure.is_some() { 1 } else { exit_code(&findings) };
+    let code = if failure.is_some() {
+        1
+    } else {
+        exit_code(&findings)
+    };
     let text = if json {
         hftune_report::to_json(&result)
     } else {
         let open: Vec<_> = findings
             .iter()
-            .filter(|f| !matches!(f.verdict, Verdict::Ok | Verdict::NotApplicable | Verdict::RebootPending))
+            .filter(|f| {
+                !matches!(
+                    f.verdict,
+                    Verdict::Ok | Verdict::NotApplicable | Verdict::RebootPending
+                )
+            })
             .cloned()
             .collect();
         let width = terminal::width();
@@ -97,8 +111,18 @@ fn note(result: &mut Setup, plan: &Plan, applied: &apply::Applied) {
             reason: reason.clone(),
         }));
     }
-    let failed = |id: &str| applied.not_made.iter().any(|(ids, _)| ids.iter().any(|other| other == id));
-    result.changed = plan.changes.iter().filter(|change| !failed(&change.id)).cloned().collect();
+    let failed = |id: &str| {
+        applied
+            .not_made
+            .iter()
+            .any(|(ids, _)| ids.iter().any(|other| other == id))
+    };
+    result.changed = plan
+        .changes
+        .iter()
+        .filter(|change| !failed(&change.id))
+        .cloned()
+        .collect();
 }
 
 fn describe(step: &Step) -> String {

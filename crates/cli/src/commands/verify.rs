@@ -15,15 +15,22 @@ pub(super) fn run(root: &Root, args: &Verify) -> Result<Answer> {
     if !args.only.is_empty() {
         findings.retain(|finding| args.only.iter().any(|only| selects(only, &finding.id)));
         if findings.is_empty() {
-            return Err(
-                Error::new(Kind::Usage, format!("no setting begins with {}", args.only.join(" or ")))
-                    .hint("hftune verify lists all settings"),
-            );
+            return Err(Error::new(
+                Kind::Usage,
+                format!("no setting begins with {}", args.only.join(" or ")),
+            )
+            .hint("hftune verify lists all settings"));
         }
     }
     let shown: Vec<Finding> = findings
         .iter()
-        .filter(|f| !args.failed || !matches!(f.verdict, Verdict::Ok | Verdict::NotApplicable | Verdict::Rounded))
+        .filter(|f| {
+            !args.failed
+                || !matches!(
+                    f.verdict,
+                    Verdict::Ok | Verdict::NotApplicable | Verdict::Rounded
+                )
+        })
         .cloned()
         .collect();
     let profile = &machine.resolved.profile.name;

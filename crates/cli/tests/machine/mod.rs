@@ -1,6 +1,9 @@
 //! A machine as a directory tree: enough of `/proc`, `/sys`, `/etc` and `/boot` for the whole tool to run on it.
 
-#![allow(clippy::disallowed_methods, reason = "tests build trees and start the binary under test")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests build trees and start the binary under test"
+)]
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use std::collections::BTreeMap;
@@ -24,12 +27,17 @@ pub struct Answer {
 impl Answer {
     /// Standard output as JSON.
     pub fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}\n{}\n{}", self.stdout, self.stderr))
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|e| panic!("{e}\n{}\n{}", self.stdout, self.stderr))
     }
 
     #[track_caller]
     pub fn expect(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        assert_eq!(
+            self.code, code,
+            "stdout:\n{}\nstderr:\n{}",
+            self.stdout, self.stderr
+        );
         self
     }
 }
@@ -43,14 +51,29 @@ impl Machine {
         let m = &machine;
         for cpu in 0..8 {
             let topology = format!("/sys/devices/system/cpu/cpu{cpu}/topology");
-            m.file(&format!("{topology}/thread_siblings_list"), &format!("{cpu}\n"));
+            m.file(
+                &format!("{topology}/thread_siblings_list"),
+                &format!("{cpu}\n"),
+            );
             m.file(&format!("{topology}/core_cpus_list"), &format!("{cpu}\n"));
-            m.file(&format!("{topology}/physical_package_id"), &format!("{}\n", cpu / 4));
+            m.file(
+                &format!("{topology}/physical_package_id"),
+                &format!("{}\n", cpu / 4),
+            );
             m.file(&format!("{topology}/core_id"), &format!("{}\n", cpu % 4));
-            m.file(&format!("/sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_governor"), "powersave\n");
-            m.file(&format!("/sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_driver"), "intel_pstate\n");
+            m.file(
+                &format!("/sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_governor"),
+                "powersave\n",
+            );
+            m.file(
+                &format!("/sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_driver"),
+                "intel_pstate\n",
+            );
         }
-        m.file("/sys/devices/system/cpu/cpufreq/policy0/scaling_driver", "intel_pstate\n");
+        m.file(
+            "/sys/devices/system/cpu/cpufreq/policy0/scaling_driver",
+            "intel_pstate\n",
+        );
         for list in ["present", "online", "possible"] {
             m.file(&format!("/sys/devices/system/cpu/{list}"), "0-7\n");
         }
@@ -59,9 +82,18 @@ impl Machine {
         for (node, cpus) in [(0, "0-3"), (1, "4-7")] {
             let dir = format!("/sys/devices/system/node/node{node}");
             m.file(&format!("{dir}/cpulist"), &format!("{cpus}\n"));
-            m.file(&format!("{dir}/meminfo"), &format!("Node {node} MemTotal:       16777216 kB\n"));
-            m.file(&format!("{dir}/hugepages/hugepages-2048kB/nr_hugepages"), "0\n");
-            m.file(&format!("{dir}/hugepages/hugepages-2048kB/free_hugepages"), "0\n");
+            m.file(
+                &format!("{dir}/meminfo"),
+                &format!("Node {node} MemTotal:       16777216 kB\n"),
+            );
+            m.file(
+                &format!("{dir}/hugepages/hugepages-2048kB/nr_hugepages"),
+                "0\n",
+            );
+            m.file(
+                &format!("{dir}/hugepages/hugepages-2048kB/free_hugepages"),
+                "0\n",
+            );
         }
         m.file("/sys/devices/system/node/online", "0-1\n");
         m.file(
@@ -69,10 +101,19 @@ impl Machine {
             "MemTotal:       33554432 kB\nMemAvailable:   30000000 kB\nSwapTotal:             0 kB\nHugepagesize:       2048 kB\n",
         );
         m.file("/proc/cpuinfo", "processor\t: 0\nmodel name\t: Test CPU\nflags\t\t: fpu constant_tsc nonstop_tsc epb\n\n");
-        m.file("/proc/cmdline", "BOOT_IMAGE=/vmlinuz root=UUID=1 ro quiet\n");
+        m.file(
+            "/proc/cmdline",
+            "BOOT_IMAGE=/vmlinuz root=UUID=1 ro quiet\n",
+        );
         m.file("/proc/sys/kernel/osrelease", "6.1.0-test\n");
-        m.file("/proc/sys/kernel/random/boot_id", "00000000-0000-0000-0000-000000000001\n");
-        m.file("/boot/config-6.1.0-test", "CONFIG_NO_HZ_FULL=y\nCONFIG_TRANSPARENT_HUGEPAGE=y\nCONFIG_RCU_NOCB_CPU=y\n");
+        m.file(
+            "/proc/sys/kernel/random/boot_id",
+            "00000000-0000-0000-0000-000000000001\n",
+        );
+        m.file(
+            "/boot/config-6.1.0-test",
+            "CONFIG_NO_HZ_FULL=y\nCONFIG_TRANSPARENT_HUGEPAGE=y\nCONFIG_RCU_NOCB_CPU=y\n",
+        );
         for (irq, name) in [(30, "eth0-rx-0"), (31, "eth0-tx-0"), (32, "nvme0q0")] {
             m.file(&format!("/proc/irq/{irq}/smp_affinity_list"), "0-7\n");
             m.file(&format!("/proc/irq/{irq}/effective_affinity_list"), "5\n");
@@ -80,11 +121,17 @@ impl Machine {
         }
         m.file("/proc/irq/default_smp_affinity", "ff\n");
         m.file("/proc/interrupts", INTERRUPTS);
-        for (file, text) in [("enabled", "always [madvise] never\n"), ("defrag", "always defer defer+madvise [madvise] never\n")] {
+        for (file, text) in [
+            ("enabled", "always [madvise] never\n"),
+            ("defrag", "always defer defer+madvise [madvise] never\n"),
+        ] {
             m.file(&format!("/sys/kernel/mm/transparent_hugepage/{file}"), text);
         }
         for (key, value) in SYSCTLS {
-            m.file(&format!("/proc/sys/{}", key.replace('.', "/")), &format!("{value}\n"));
+            m.file(
+                &format!("/proc/sys/{}", key.replace('.', "/")),
+                &format!("{value}\n"),
+            );
         }
         m.file("/etc/security/limits.conf", "# nothing\n");
         m.file("/usr/local/bin/hftune", "");
@@ -99,7 +146,10 @@ impl Machine {
     /// As [`Self::eight_cores`], with Debian's boot files.
     pub fn debian() -> Self {
         let machine = Self::eight_cores();
-        machine.file("/etc/os-release", "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n");
+        machine.file(
+            "/etc/os-release",
+            "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n",
+        );
         machine.file(
             "/etc/default/grub",
             "GRUB_DEFAULT=0\nGRUB_TIMEOUT=5\nGRUB_CMDLINE_LINUX_DEFAULT=\"quiet\"\nGRUB_CMDLINE_LINUX=\"\"\n",
@@ -124,10 +174,19 @@ impl Machine {
             "/etc/default/grub",
             "GRUB_TIMEOUT=5\nGRUB_CMDLINE_LINUX=\"crashkernel=1G-4G:192M rhgb quiet\"\nGRUB_ENABLE_BLSCFG=true\n",
         );
-        machine.file("/etc/kernel/cmdline", "root=/dev/mapper/rl-root ro crashkernel=1G-4G:192M rhgb quiet\n");
+        machine.file(
+            "/etc/kernel/cmdline",
+            "root=/dev/mapper/rl-root ro crashkernel=1G-4G:192M rhgb quiet\n",
+        );
         for (name, title) in [
-            ("abc-5.14.0-427.el9.x86_64", "Rocky Linux (5.14.0-427.el9.x86_64) 9.4 (Blue Onyx)"),
-            ("abc-5.14.0-362.el9.x86_64", "Rocky Linux (5.14.0-362.el9.x86_64) 9.3 (Blue Onyx)"),
+            (
+                "abc-5.14.0-427.el9.x86_64",
+                "Rocky Linux (5.14.0-427.el9.x86_64) 9.4 (Blue Onyx)",
+            ),
+            (
+                "abc-5.14.0-362.el9.x86_64",
+                "Rocky Linux (5.14.0-362.el9.x86_64) 9.3 (Blue Onyx)",
+            ),
             ("abc-0-rescue", "Rocky Linux (0-rescue-abc) 9.4 (Blue Onyx)"),
         ] {
             machine.file(
@@ -153,13 +212,15 @@ impl Machine {
 
     pub fn file(&self, path: &str, content: &str) {
         let path = self.path(path);
-        fs::create_dir_all(path.parent().expect("a file has a directory")).expect("make directories");
+        fs::create_dir_all(path.parent().expect("a file has a directory"))
+            .expect("make directories");
         fs::write(&path, content).expect("write");
     }
 
     pub fn link(&self, path: &str, target: &str) {
         let path = self.path(path);
-        fs::create_dir_all(path.parent().expect("a link has a directory")).expect("make directories");
+        fs::create_dir_all(path.parent().expect("a link has a directory"))
+            .expect("make directories");
         symlink(target, path).expect("link");
     }
 
@@ -194,9 +255,14 @@ impl Machine {
 }
 
 fn walk(path: &Path, manifest: &mut BTreeMap<PathBuf, (u32, Vec<u8>)>) {
-    let Ok(metadata) = fs::symlink_metadata(path) else { return };
+    let Ok(metadata) = fs::symlink_metadata(path) else {
+        return;
+    };
     let content = if metadata.is_symlink() {
-        fs::read_link(path).expect("link").into_os_string().into_encoded_bytes()
+        fs::read_link(path)
+            .expect("link")
+            .into_os_string()
+            .into_encoded_bytes()
     } else if metadata.is_dir() {
         for entry in fs::read_dir(path).expect("directory") {
             walk(&entry.expect("entry").path(), manifest);

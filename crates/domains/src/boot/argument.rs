@@ -47,7 +47,8 @@ impl Argument {
         let (Some(found), Some(wanted)) = (found, wanted) else {
             return false;
         };
-        takes_cpus(&self.name) && matches!((Cpus::parse(found), Cpus::parse(wanted)), (Some(a), Some(b)) if a == b)
+        takes_cpus(&self.name)
+            && matches!((Cpus::parse(found), Cpus::parse(wanted)), (Some(a), Some(b)) if a == b)
     }
 
     /// Whether the kernel gets it from this command line.
@@ -133,14 +134,18 @@ pub fn wanted(cx: &Context<'_>) -> (Vec<Argument>, Vec<Skipped>) {
             }
         };
         if let Some(option) = missing_option(name, cx) {
-            let reason = format!("this kernel was built without CONFIG_{option}, so it would ignore the argument");
+            let reason = format!(
+                "this kernel was built without CONFIG_{option}, so it would ignore the argument"
+            );
             skipped.push(skip(name, Verdict::NotApplicable, reason, None));
         } else if let Some(bad) = argument.to_string().chars().find(|c| !is_safe(*c)) {
             let reason = format!(
                 "\"{argument}\" holds '{bad}', which the shell, GRUB and the kernel each read in their own way; hftune \
                  writes only letters, digits and _-.,:=/+@%"
             );
-            let fix = format!("add it to the boot loader by hand, and set boot.\"{name}\" = false in the profile");
+            let fix = format!(
+                "add it to the boot loader by hand, and set boot.\"{name}\" = false in the profile"
+            );
             skipped.push(skip(name, Verdict::NotPermitted, reason, Some(fix)));
         } else {
             wanted.push(argument);

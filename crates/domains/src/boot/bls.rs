@@ -67,12 +67,14 @@ pub fn edit(text: &str, edit: &Edit) -> Result<String> {
     let options: Vec<usize> = (0..lines.len()).filter(|&i| is_options(lines[i])).collect();
     let Some(&last) = options.last() else {
         // An added line would take the place of what GRUB falls back to (default_kernelopts), the root device with it.
-        return Err(
-            Error::invalid("it has no options line, so GRUB takes the arguments from elsewhere")
-                .hint("give the entry an options line with all of its arguments, root= among them"),
-        );
+        return Err(Error::invalid(
+            "it has no options line, so GRUB takes the arguments from elsewhere",
+        )
+        .hint("give the entry an options line with all of its arguments, root= among them"));
     };
-    let ends = |i: usize| key_and_value(lines[i]).is_some_and(|(_, v)| tokens(v).iter().any(|t| is_barrier(t.raw)));
+    let ends = |i: usize| {
+        key_and_value(lines[i]).is_some_and(|(_, v)| tokens(v).iter().any(|t| is_barrier(t.raw)))
+    };
     let target = options.iter().copied().find(|&i| ends(i)).unwrap_or(last);
     let mut edited = String::with_capacity(text.len() + 128);
     for (i, line) in lines.iter().enumerate() {
@@ -143,7 +145,10 @@ mod tests {
             ROCKY.replace("quiet $tuned_params", "quiet isolcpus=2-7 $tuned_params")
         );
         assert_eq!(
-            parse(Path::new("a.conf"), &edited).options.split(' ').nth(5),
+            parse(Path::new("a.conf"), &edited)
+                .options
+                .split(' ')
+                .nth(5),
             Some("isolcpus=2-7")
         );
     }
@@ -151,7 +156,10 @@ mod tests {
     #[test]
     fn keeps_how_the_file_is_laid_out() {
         for (before, after) in [
-            ("options\tro\r\nx y\r\n", "options\tro isolcpus=2-7\r\nx y\r\n"),
+            (
+                "options\tro\r\nx y\r\n",
+                "options\tro isolcpus=2-7\r\nx y\r\n",
+            ),
             ("options ro", "options ro isolcpus=2-7"),
             ("options\n", "options isolcpus=2-7\n"),
             ("  options   ro  \n", "  options   ro isolcpus=2-7  \n"),
@@ -164,7 +172,10 @@ mod tests {
                 "options a isolcpus=2-7 -- b\noptions c\n",
             ),
             ("options isolcpus=4-7\n", "options isolcpus=2-7\n"),
-            ("# options x\noptions o\n", "# options x\noptions o isolcpus=2-7\n"),
+            (
+                "# options x\noptions o\n",
+                "# options x\noptions o isolcpus=2-7\n",
+            ),
             ("options ns options\n", "options ns options isolcpus=2-7\n"),
         ] {
             assert_eq!(add(before), after);
@@ -186,7 +197,12 @@ mod tests {
             remove: Vec::new(),
             insert: vec!["a".to_owned()],
         };
-        assert!(edit("title x\nlinux /vmlinuz\n", &words).unwrap_err().hint.is_some());
+        assert!(
+            edit("title x\nlinux /vmlinuz\n", &words)
+                .unwrap_err()
+                .hint
+                .is_some()
+        );
         assert!(edit("", &words).is_err());
         assert_eq!(edit("", &Edit::default()).unwrap(), "");
     }

@@ -28,9 +28,12 @@ pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
                 format!("add {argument} to the kernel's arguments in the boot loader, then reboot"),
             )
         };
-        placed
-            .skipped
-            .push(skip(&argument.name, Verdict::NotPermitted, reason, Some(fix)));
+        placed.skipped.push(skip(
+            &argument.name,
+            Verdict::NotPermitted,
+            reason,
+            Some(fix),
+        ));
     }
     placed
 }

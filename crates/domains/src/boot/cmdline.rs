@@ -43,7 +43,12 @@ impl<'a> Token<'a> {
             }
         };
         // The kernel takes an '=' in first place for a part of the name.
-        match body.bytes().skip(1).position(|b| b == b'=').map(|at| at + 1) {
+        match body
+            .bytes()
+            .skip(1)
+            .position(|b| b == b'=')
+            .map(|at| at + 1)
+        {
             None => (unquoted(body, quoted), None),
             Some(at) => {
                 let value = &body[at + 1..];
@@ -193,7 +198,10 @@ impl Edit {
         };
         for token in tokens(text) {
             if self.remove.iter().any(|word| word == token.raw) {
-                keep(&mut kept, text[from..token.span.start].trim_end_matches(is_space));
+                keep(
+                    &mut kept,
+                    text[from..token.span.start].trim_end_matches(is_space),
+                );
                 from = token.span.end;
             }
         }
@@ -210,7 +218,11 @@ impl Edit {
         let words = self.insert.join(" ");
         let before = tokens(text).into_iter().find(|token| is_barrier(token.raw));
         if let Some(token) = before {
-            return format!("{}{words} {}", &text[..token.span.start], &text[token.span.start..]);
+            return format!(
+                "{}{words} {}",
+                &text[..token.span.start],
+                &text[token.span.start..]
+            );
         }
         let body = text.trim_end_matches(is_space);
         let gap = if body.is_empty() { "" } else { " " };
@@ -266,8 +278,14 @@ mod tests {
     #[test]
     fn knows_which_one_wins() {
         let found = |text, name| find(text, name).map(|token| token.raw);
-        assert_eq!(found("isolcpus=2-7 isolcpus=1", "isolcpus"), Some("isolcpus=2-7"));
-        assert_eq!(found("rcu-nocbs=2-7 rcu_nocbs=1", "rcu_nocbs"), Some("rcu_nocbs=1"));
+        assert_eq!(
+            found("isolcpus=2-7 isolcpus=1", "isolcpus"),
+            Some("isolcpus=2-7")
+        );
+        assert_eq!(
+            found("rcu-nocbs=2-7 rcu_nocbs=1", "rcu_nocbs"),
+            Some("rcu_nocbs=1")
+        );
         assert_eq!(found("quiet -- isolcpus=2-7", "isolcpus"), None);
         assert_eq!(found("nowatchdog", "nowatchdog"), Some("nowatchdog"));
         assert_eq!(found("xisolcpus=1 isolcpusx=1", "isolcpus"), None);
@@ -296,7 +314,10 @@ mod tests {
             edit("ro  isolcpus=2,3-7\tquiet ", "", &new),
             "ro  isolcpus=2,3-7\tquiet "
         );
-        assert_eq!(edit("ro $tuned_params", "", &new), "ro isolcpus=2-7 $tuned_params");
+        assert_eq!(
+            edit("ro $tuned_params", "", &new),
+            "ro isolcpus=2-7 $tuned_params"
+        );
         assert_eq!(edit("ro -- 3", "", &new), "ro isolcpus=2-7 -- 3");
         assert_eq!(edit("", "", &new), "isolcpus=2-7");
     }

@@ -30,7 +30,9 @@ pub static DOCS: [Doc; 9] = [
                     so every thread must be pinned by itself. Naming a flag drops the default: managed_irq without \
                     domain isolates nothing from the scheduler. The kernel takes the first isolcpus= and drops a \
                     later one that differs.",
-        read: read!("/sys/devices/system/cpu/isolated, and that no process may run there that may also run elsewhere."),
+        read: read!(
+            "/sys/devices/system/cpu/isolated, and that no process may run there that may also run elsewhere."
+        ),
         source: "Linux: Documentation/admin-guide/kernel-parameters.txt, kernel/sched/isolation.c",
     },
     Doc {
@@ -43,7 +45,9 @@ pub static DOCS: [Doc; 9] = [
                     with a second runnable task, POSIX CPU timers, perf events, a CPU quota, or an unstable TSC. The \
                     boot CPU keeps the time and is never among them. Kernels before 5.18 want the same list as \
                     isolcpus=.",
-        read: read!("/sys/devices/system/cpu/nohz_full; the file is absent where the kernel lacks CONFIG_NO_HZ_FULL."),
+        read: read!(
+            "/sys/devices/system/cpu/nohz_full; the file is absent where the kernel lacks CONFIG_NO_HZ_FULL."
+        ),
         source: "Linux: Documentation/timers/no_hz.rst, kernel/time/tick-sched.c, kernel/sched/isolation.c",
     },
     Doc {

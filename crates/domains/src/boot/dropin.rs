@@ -43,7 +43,10 @@ mod tests {
     use crate::boot::shell;
 
     fn argument() -> impl Strategy<Value = Argument> {
-        ("[a-z_.]{1,10}", proptest::option::of("[a-zA-Z0-9_.,:=/+@%-]{0,12}"))
+        (
+            "[a-z_.]{1,10}",
+            proptest::option::of("[a-zA-Z0-9_.,:=/+@%-]{0,12}"),
+        )
             .prop_map(|(name, value)| Argument::new(&name, value.as_deref()))
     }
 

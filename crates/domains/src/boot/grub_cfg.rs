@@ -34,13 +34,19 @@ pub fn entries(text: &str) -> Vec<Entry> {
             Some("menuentry") => {
                 title = words.get(1).cloned().unwrap_or_default();
                 // The id is the same in every language, the title is not.
-                recovery = title.contains("recovery mode") || words.iter().skip(2).any(|w| w.contains("-recovery-"));
+                recovery = title.contains("recovery mode")
+                    || words.iter().skip(2).any(|w| w.contains("-recovery-"));
             }
             Some("linux" | "linux16" | "linuxefi") => {
                 let Some(kernel) = words.get(1) else { continue };
                 let arguments = &words[2..];
-                if section.is_some_and(|script| !script.ends_with("_linux") && !script.ends_with("_linux_zfs"))
-                    || kernel.rsplit('/').next().unwrap_or(kernel).starts_with("memtest")
+                if section.is_some_and(|script| {
+                    !script.ends_with("_linux") && !script.ends_with("_linux_zfs")
+                }) || kernel
+                    .rsplit('/')
+                    .next()
+                    .unwrap_or(kernel)
+                    .starts_with("memtest")
                 {
                     continue;
                 }
@@ -48,7 +54,10 @@ pub fn entries(text: &str) -> Vec<Entry> {
                     title: title.clone(),
                     line: number + 1,
                     kernel: kernel.clone(),
-                    recovery: recovery || arguments.iter().any(|word| word == "single" || word == "recovery"),
+                    recovery: recovery
+                        || arguments
+                            .iter()
+                            .any(|word| word == "single" || word == "recovery"),
                     arguments: arguments
                         .iter()
                         .map(|word| for_kernel(word))
@@ -105,13 +114,20 @@ mod tests {
     #[test]
     fn tells_the_entries_apart() {
         let found = entries(DEBIAN);
-        let shown: Vec<_> = found.iter().map(|e| (e.line, e.title.as_str(), e.recovery)).collect();
+        let shown: Vec<_> = found
+            .iter()
+            .map(|e| (e.line, e.title.as_str(), e.recovery))
+            .collect();
         assert_eq!(
             shown,
             [
                 (17, "Debian GNU/Linux", false),
                 (25, "Debian GNU/Linux, with Linux 6.1.0-18-amd64", false),
-                (31, "Debian GNU/Linux, with Linux 6.1.0-18-amd64 (recovery mode)", true),
+                (
+                    31,
+                    "Debian GNU/Linux, with Linux 6.1.0-18-amd64 (recovery mode)",
+                    true
+                ),
                 (
                     36,
                     "Debian GNU/Linux, mit Linux 6.1.0-17-amd64 (Wiederherstellungsmodus)",

@@ -31,16 +31,19 @@ enum Quoting {
 /// Every assignment of `name`, in order; the last one decides.
 pub fn assignments(text: &str, name: &str) -> Result<Vec<Assigned>> {
     if text.contains('\0') {
-        return Err(Error::invalid("it is not text (it holds a NUL byte)").hint("restore the file from its package"));
+        return Err(Error::invalid("it is not text (it holds a NUL byte)")
+            .hint("restore the file from its package"));
     }
     let mut found = Vec::new();
     let mut depth = 0i32;
     for statement in statements(text) {
         let body = &text[statement.span.clone()];
         let refuse = |why: &str| {
-            Err(Error::invalid(format!("{name} cannot be edited safely here: {why}"))
-                .line(statement.line)
-                .hint(format!("write it on one line as {name}=\"...\"")))
+            Err(
+                Error::invalid(format!("{name} cannot be edited safely here: {why}"))
+                    .line(statement.line)
+                    .hint(format!("write it on one line as {name}=\"...\"")),
+            )
         };
         if body.trim_start().starts_with('#') {
             continue;
@@ -95,7 +98,11 @@ pub fn edit(text: &str, name: &str, change: impl FnOnce(&str) -> String) -> Resu
         Quoting::Single if !value.contains('\'') => format!("'{value}'"),
         _ => double_quoted(&value),
     };
-    Ok(format!("{}{word}{}", &text[..last.word.start], &text[last.word.end..]))
+    Ok(format!(
+        "{}{word}{}",
+        &text[..last.word.start],
+        &text[last.word.end..]
+    ))
 }
 
 /// The value in double quotes, `$NAME` left to the shell.
@@ -164,7 +171,8 @@ fn assigned_name(body: &str) -> Option<(&str, usize)> {
         at = body.len() - rest.trim_start_matches([' ', '\t']).len();
     }
     let length = body[at..].find(|c: char| !is_name(c))?;
-    (length > 0 && body[at + length..].starts_with('=')).then(|| (&body[at..at + length], at + length + 1))
+    (length > 0 && body[at + length..].starts_with('='))
+        .then(|| (&body[at..at + length], at + length + 1))
 }
 
 fn is_name(c: char) -> bool {
@@ -176,7 +184,8 @@ fn mentions(body: &str, name: &str) -> bool {
     body.match_indices(name).any(|(at, _)| {
         let before = body[..at].chars().next_back();
         let after = &body[at + name.len()..];
-        !before.is_some_and(|c| is_name(c) || c == '$') && ["=", "+=", ":="].iter().any(|op| after.starts_with(op))
+        !before.is_some_and(|c| is_name(c) || c == '$')
+            && ["=", "+=", ":="].iter().any(|op| after.starts_with(op))
     })
 }
 
@@ -217,7 +226,9 @@ fn read_word(body: &str, at: usize) -> Result<Word, &'static str> {
             at + 1..at + 1 + closing_quote(&rest[1..]).ok_or("its quote is never closed")?,
         ),
         _ => {
-            let length = rest.find(|c: char| c.is_whitespace() || c == ';').unwrap_or(rest.len());
+            let length = rest
+                .find(|c: char| c.is_whitespace() || c == ';')
+                .unwrap_or(rest.len());
             (Quoting::None, at..at + length)
         }
     };
@@ -236,7 +247,8 @@ fn read_word(body: &str, at: usize) -> Result<Word, &'static str> {
     };
     let tail = &body[word.end..];
     let comment = tail.trim_start_matches([' ', '\t']);
-    let ends = comment.trim().is_empty() || (comment.starts_with('#') && comment.len() < tail.len());
+    let ends =
+        comment.trim().is_empty() || (comment.starts_with('#') && comment.len() < tail.len());
     if ends {
         Ok((quoting, word, value))
     } else if comment.starts_with('\\') {
@@ -307,7 +319,8 @@ fn check_variable(after: &str) -> Result<(), &'static str> {
         Some(braced) => braced.split_once('}').map_or("", |(name, _)| name),
         None => after.split(|c| !is_name(c)).next().unwrap_or(""),
     };
-    let plain = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && name.chars().all(is_name);
+    let plain = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(is_name);
     if plain {
         Ok(())
     } else {
@@ -328,7 +341,9 @@ mod tests {
         GRUB_DISABLE_RECOVERY=\"true\"\nGRUB_ENABLE_BLSCFG=true\n";
 
     fn append(text: &str) -> Result<String> {
-        edit(text, NAME, |value| format!("{value} isolcpus=2-7").trim().to_owned())
+        edit(text, NAME, |value| {
+            format!("{value} isolcpus=2-7").trim().to_owned()
+        })
     }
 
     /// The value as a real shell sees it.
@@ -351,8 +366,14 @@ mod tests {
                 "GRUB_CMDLINE_LINUX=quiet\n",
                 "GRUB_CMDLINE_LINUX=\"quiet isolcpus=2-7\"\n",
             ),
-            ("GRUB_CMDLINE_LINUX=\n", "GRUB_CMDLINE_LINUX=\"isolcpus=2-7\"\n"),
-            ("GRUB_CMDLINE_LINUX=\"\"", "GRUB_CMDLINE_LINUX=\"isolcpus=2-7\""),
+            (
+                "GRUB_CMDLINE_LINUX=\n",
+                "GRUB_CMDLINE_LINUX=\"isolcpus=2-7\"\n",
+            ),
+            (
+                "GRUB_CMDLINE_LINUX=\"\"",
+                "GRUB_CMDLINE_LINUX=\"isolcpus=2-7\"",
+            ),
             ("", "GRUB_CMDLINE_LINUX=\"isolcpus=2-7\"\n"),
             (
                 "# GRUB_CMDLINE_LINUX=\"x\"",
@@ -376,7 +397,10 @@ mod tests {
             ),
         ] {
             assert_eq!(append(before).expect(before), after);
-            let (was, is) = (seen(before).unwrap_or_default(), seen(after).expect("assigned"));
+            let (was, is) = (
+                seen(before).unwrap_or_default(),
+                seen(after).expect("assigned"),
+            );
             let words: Vec<&str> = was.split_whitespace().chain(["isolcpus=2-7"]).collect();
             assert_eq!(is.split_whitespace().collect::<Vec<_>>(), words, "{before}");
         }
@@ -386,7 +410,10 @@ mod tests {
     fn keeps_windows_line_ends() {
         let before = "A=1\r\nGRUB_CMDLINE_LINUX=\"quiet\"\r\nB=2\r\n";
         let after = append(before).unwrap();
-        assert_eq!(after, "A=1\r\nGRUB_CMDLINE_LINUX=\"quiet isolcpus=2-7\"\r\nB=2\r\n");
+        assert_eq!(
+            after,
+            "A=1\r\nGRUB_CMDLINE_LINUX=\"quiet isolcpus=2-7\"\r\nB=2\r\n"
+        );
         assert_eq!(
             seen(&after).unwrap().split_whitespace().collect::<Vec<_>>(),
             ["quiet", "isolcpus=2-7"]
@@ -400,7 +427,11 @@ mod tests {
     #[test]
     fn edits_the_file_of_a_distribution() {
         let after = append(FEDORA).unwrap();
-        let changed: Vec<_> = FEDORA.lines().zip(after.lines()).filter(|(a, b)| a != b).collect();
+        let changed: Vec<_> = FEDORA
+            .lines()
+            .zip(after.lines())
+            .filter(|(a, b)| a != b)
+            .collect();
         assert_eq!(changed.len(), 1);
         assert!(seen(&after).unwrap().ends_with("rhgb quiet isolcpus=2-7"));
     }
@@ -424,8 +455,16 @@ mod tests {
     #[test]
     fn refuses_what_it_cannot_follow() {
         for (text, line, why) in [
-            ("A=1\nGRUB_CMDLINE_LINUX=\"$(cat /x)\"\n", 2, "command substitution"),
-            ("GRUB_CMDLINE_LINUX=\"`cat /x`\"\n", 1, "command substitution"),
+            (
+                "A=1\nGRUB_CMDLINE_LINUX=\"$(cat /x)\"\n",
+                2,
+                "command substitution",
+            ),
+            (
+                "GRUB_CMDLINE_LINUX=\"`cat /x`\"\n",
+                1,
+                "command substitution",
+            ),
             ("GRUB_CMDLINE_LINUX=\"a\" \\\n", 1, "next line"),
             ("GRUB_CMDLINE_LINUX=\"a \\\nb\"\n", 1, "next line"),
             ("GRUB_CMDLINE_LINUX=\"a\nb\"\n", 1, "next line"),
@@ -435,7 +474,11 @@ mod tests {
             ("GRUB_CMDLINE_LINUX=a b\n", 1, "more follows"),
             ("GRUB_CMDLINE_LINUX+=\" a\"\n", 1, "plain assignment"),
             ("[ -f /x ] && GRUB_CMDLINE_LINUX=a\n", 1, "plain assignment"),
-            ("if [ -f /x ]; then\n  GRUB_CMDLINE_LINUX=a\nfi\n", 2, "branch"),
+            (
+                "if [ -f /x ]; then\n  GRUB_CMDLINE_LINUX=a\nfi\n",
+                2,
+                "branch",
+            ),
             ("f() {\n  GRUB_CMDLINE_LINUX=a\n}\n", 2, "branch"),
             ("cat <<EOF\nGRUB_CMDLINE_LINUX=a\nEOF\n", 2, "branch"),
         ] {

@@ -25,16 +25,18 @@ pub fn line(text: &str, name: &str) -> Option<usize> {
 /// The block with the variable set, which must be there.
 pub fn set(text: &str, name: &str, value: &str) -> Result<String> {
     if text.len() != SIZE || !text.starts_with(HEADER) {
-        return Err(
-            Error::invalid(format!("it is not a GRUB environment block of {SIZE} bytes"))
-                .hint("make it anew with: grub2-editenv - create; grub2-mkconfig -o /boot/grub2/grub.cfg"),
-        );
+        return Err(Error::invalid(format!(
+            "it is not a GRUB environment block of {SIZE} bytes"
+        ))
+        .hint(
+            "make it anew with: grub2-editenv - create; grub2-mkconfig -o /boot/grub2/grub.cfg",
+        ));
     }
     let Some((at, raw)) = find(text, name) else {
-        return Err(
-            Error::invalid(format!("it does not set {name}, which the boot entries use"))
-                .hint("grub2-mkconfig -o /boot/grub2/grub.cfg sets it"),
-        );
+        return Err(Error::invalid(format!(
+            "it does not set {name}, which the boot entries use"
+        ))
+        .hint("grub2-mkconfig -o /boot/grub2/grub.cfg sets it"));
     };
     let escaped = value.replace('\\', "\\\\").replace('\n', "\\\n");
     let body = text.trim_end_matches('#');
@@ -57,7 +59,10 @@ fn find<'a>(text: &'a str, name: &str) -> Option<(usize, &'a str)> {
     while start < body.len() {
         let end = line_end(body, start);
         let line = &body[start..end];
-        if let Some(value) = line.strip_prefix(name).and_then(|rest| rest.strip_prefix('=')) {
+        if let Some(value) = line
+            .strip_prefix(name)
+            .and_then(|rest| rest.strip_prefix('='))
+        {
             return Some((end - value.len(), value));
         }
         start = end + 1;
@@ -84,7 +89,11 @@ fn unescape(raw: &str) -> Cow<'_, str> {
     let mut value = String::with_capacity(raw.len());
     let mut chars = raw.chars();
     while let Some(c) = chars.next() {
-        value.push(if c == '\\' { chars.next().unwrap_or(c) } else { c });
+        value.push(if c == '\\' {
+            chars.next().unwrap_or(c)
+        } else {
+            c
+        });
     }
     Cow::Owned(value)
 }
@@ -101,12 +110,15 @@ mod tests {
 
     #[test]
     fn sets_one_variable_and_keeps_the_size() {
-        let before = block("saved_entry=0123-4.18\nkernelopts=root=/dev/sda ro quiet\nboot_success=0\n");
+        let before =
+            block("saved_entry=0123-4.18\nkernelopts=root=/dev/sda ro quiet\nboot_success=0\n");
         let after = set(&before, "kernelopts", "root=/dev/sda ro quiet isolcpus=2-7").unwrap();
         assert_eq!(after.len(), SIZE);
         assert_eq!(
             after,
-            block("saved_entry=0123-4.18\nkernelopts=root=/dev/sda ro quiet isolcpus=2-7\nboot_success=0\n")
+            block(
+                "saved_entry=0123-4.18\nkernelopts=root=/dev/sda ro quiet isolcpus=2-7\nboot_success=0\n"
+            )
         );
         assert_eq!(
             value(&after, "kernelopts").unwrap(),
@@ -120,14 +132,22 @@ mod tests {
     fn refuses_more_than_the_block_holds() {
         let before = block("kernelopts=a\n");
         let room = SIZE - HEADER.len() - "kernelopts=\n".len();
-        assert_eq!(set(&before, "kernelopts", &"x".repeat(room)).unwrap().len(), SIZE);
+        assert_eq!(
+            set(&before, "kernelopts", &"x".repeat(room)).unwrap().len(),
+            SIZE
+        );
         let error = set(&before, "kernelopts", &"x".repeat(room + 1)).unwrap_err();
         assert!(error.what.contains("1 bytes more"), "{}", error.what);
     }
 
     #[test]
     fn refuses_what_is_no_block() {
-        for text in ["", "kernelopts=a\n", &block("boot_success=0\n"), &"#".repeat(SIZE)] {
+        for text in [
+            "",
+            "kernelopts=a\n",
+            &block("boot_success=0\n"),
+            &"#".repeat(SIZE),
+        ] {
             assert!(set(text, "kernelopts", "a").unwrap_err().hint.is_some());
         }
     }

@@ -9,16 +9,20 @@ pub const PATH: &str = "/etc/kernel/cmdline";
 
 /// The text with the edit made; white space at the end stays, and a new file ends with a newline.
 pub fn edit(text: &str, edit: &Edit) -> Result<String> {
-    if let Some(line) = text.lines().position(|line| line.trim_start().starts_with('#')) {
+    if let Some(line) = text
+        .lines()
+        .position(|line| line.trim_start().starts_with('#'))
+    {
         // Some kernel-install scripts skip comments and some pass them on to the kernel.
-        return Err(
-            Error::invalid("it holds a comment, which not every kernel-install understands")
-                .line(line + 1)
-                .hint("take the comment out"),
-        );
+        return Err(Error::invalid(
+            "it holds a comment, which not every kernel-install understands",
+        )
+        .line(line + 1)
+        .hint("take the comment out"));
     }
     if text.contains('\0') {
-        return Err(Error::invalid("it is not text (it holds a NUL byte)").hint("write the arguments on one line"));
+        return Err(Error::invalid("it is not text (it holds a NUL byte)")
+            .hint("write the arguments on one line"));
     }
     let edited = edit.apply(text);
     let newline = if text.is_empty() && !edited.is_empty() {
@@ -45,7 +49,10 @@ mod tests {
 
     #[test]
     fn adds_at_the_end_of_the_line() {
-        assert_eq!(add("root=/dev/sda ro\n").unwrap(), "root=/dev/sda ro isolcpus=2-7\n");
+        assert_eq!(
+            add("root=/dev/sda ro\n").unwrap(),
+            "root=/dev/sda ro isolcpus=2-7\n"
+        );
         assert_eq!(
             add("root=/dev/sda ro\r\n").unwrap(),
             "root=/dev/sda ro isolcpus=2-7\r\n"

@@ -48,9 +48,13 @@ impl Place<'_> {
         match self.kind {
             _ if edit.is_empty() => Ok(self.file.to_owned()),
             Holder::Entry => bls::edit(self.file, edit),
-            Holder::Environment => grubenv::set(self.file, KERNELOPTS, &edit.apply(&self.arguments)),
+            Holder::Environment => {
+                grubenv::set(self.file, KERNELOPTS, &edit.apply(&self.arguments))
+            }
             Holder::KernelCmdline => kernel_cmdline::edit(self.file, edit),
-            Holder::DefaultGrub => grub_default::edit(self.file, VARIABLE, |value| edit.apply(value)),
+            Holder::DefaultGrub => {
+                grub_default::edit(self.file, VARIABLE, |value| edit.apply(value))
+            }
         }
     }
 }
@@ -61,7 +65,12 @@ pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
     let ours: Vec<String> = loader
         .files
         .get(Path::new(RECORD))
-        .map(|text| cmdline::tokens(text).iter().map(|token| token.raw.to_owned()).collect())
+        .map(|text| {
+            cmdline::tokens(text)
+                .iter()
+                .map(|token| token.raw.to_owned())
+                .collect()
+        })
         .unwrap_or_default();
     let mut placed = Placed::default();
     let mut holders = Vec::new();
@@ -84,7 +93,8 @@ pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
     }
     let too_long = staged::entries(loader).iter().find_map(|entry| {
         let arguments = Edit::new(&entry.arguments, &ours, &placed.kept).apply(&entry.arguments);
-        cmdline::too_long(&entry.command_line(&arguments)).map(|why| format!("{}: {why}", entry.place()))
+        cmdline::too_long(&entry.command_line(&arguments))
+            .map(|why| format!("{}: {why}", entry.place()))
     });
     if let Some(reason) = too_long {
         let fix = "take arguments out with grubby --update-kernel=ALL --remove-args=\"...\"";
@@ -209,16 +219,18 @@ fn places_of<'a>(cx: &'a Context<'_>) -> Vec<Result<Place<'a>>> {
 
 fn environment_place<'a>(cx: &'a Context<'_>) -> Result<Place<'a>> {
     let Some((path, text)) = staged::environment(&cx.host.boot_loader) else {
-        return Err(
-            Error::invalid("the boot entries take $kernelopts from it, and it cannot be read")
-                .at("/boot/grub2/grubenv")
-                .hint("run it as root"),
-        );
+        return Err(Error::invalid(
+            "the boot entries take $kernelopts from it, and it cannot be read",
+        )
+        .at("/boot/grub2/grubenv")
+        .hint("run it as root"));
     };
     let Some(value) = grubenv::value(text, KERNELOPTS) else {
-        return Err(Error::invalid("it does not set kernelopts, which the boot entries use")
-            .at(path)
-            .hint("grub2-mkconfig -o /boot/grub2/grub.cfg sets it"));
+        return Err(
+            Error::invalid("it does not set kernelopts, which the boot entries use")
+                .at(path)
+                .hint("grub2-mkconfig -o /boot/grub2/grub.cfg sets it"),
+        );
     };
     Ok(Place {
         path,
@@ -239,7 +251,8 @@ fn conflict(place: &Place<'_>, ours: &[String], argument: &Argument) -> Option<C
         .into_iter()
         .filter(|t| !ours.iter().any(|word| word == t.raw))
         .collect();
-    let token = cmdline::effective(&not_ours, &argument.name).filter(|token| !argument.is(token.value()))?;
+    let token = cmdline::effective(&not_ours, &argument.name)
+        .filter(|token| !argument.is(token.value()))?;
     Some(Conflict {
         place: format!("{}:{}", place.path.display(), place.line),
         word: token.raw.to_owned(),

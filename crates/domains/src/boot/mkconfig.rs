@@ -27,10 +27,14 @@ impl Template {
     /// Reads the files for which `of_interest` holds.
     ///
     /// A file that cannot be followed adds nothing: what it does is seen in the entries once update-grub has run.
-    pub fn read(files: &BTreeMap<PathBuf, String>, of_interest: impl Fn(&Path, &str) -> bool) -> Self {
-        let drop_ins = files
-            .keys()
-            .filter(|path| path.parent() == Some(Path::new(DROP_INS)) && path.extension().is_some_and(|e| e == "cfg"));
+    pub fn read(
+        files: &BTreeMap<PathBuf, String>,
+        of_interest: impl Fn(&Path, &str) -> bool,
+    ) -> Self {
+        let drop_ins = files.keys().filter(|path| {
+            path.parent() == Some(Path::new(DROP_INS))
+                && path.extension().is_some_and(|e| e == "cfg")
+        });
         let order: Vec<&Path> = std::iter::once(Path::new(DEFAULT_GRUB))
             .chain(drop_ins.map(PathBuf::as_path))
             .collect();
@@ -46,14 +50,22 @@ impl Template {
                     let before = std::mem::take(&mut words);
                     let mut before = Some(before).filter(|_| assigned.extends);
                     for token in cmdline::tokens(&assigned.value) {
-                        if token.raw.trim_start_matches(['$', '{']).trim_end_matches('}') == variable {
+                        if token
+                            .raw
+                            .trim_start_matches(['$', '{'])
+                            .trim_end_matches('}')
+                            == variable
+                        {
                             words.extend(before.take().into_iter().flatten());
                         } else {
                             words.push((token.raw.to_owned(), path.to_path_buf(), assigned.line));
                         }
                     }
                     words.extend(before.into_iter().flatten());
-                    if variable == dropin::VARIABLE && *path > Path::new(dropin::PATH) && !assigned.extends {
+                    if variable == dropin::VARIABLE
+                        && *path > Path::new(dropin::PATH)
+                        && !assigned.extends
+                    {
                         template
                             .reset
                             .get_or_insert_with(|| (path.to_path_buf(), assigned.line));
@@ -93,7 +105,8 @@ pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
     let loader = &cx.host.boot_loader;
     let ours = Path::new(dropin::PATH);
     let before_ours = Template::read(&loader.files, |path, variable| {
-        path != ours && (variable != dropin::VARIABLE || path < ours || path == Path::new(DEFAULT_GRUB))
+        path != ours
+            && (variable != dropin::VARIABLE || path < ours || path == Path::new(DEFAULT_GRUB))
     });
     let mut placed = Placed::default();
     let mut write = Vec::new();
@@ -120,12 +133,15 @@ pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
         .unwrap_or_default();
     let too_long = entries.iter().find_map(|entry| {
         let arguments = Edit::new(&entry.arguments, &written, &write).apply(&entry.arguments);
-        cmdline::too_long(&entry.command_line(&arguments)).map(|why| format!("{}: {why}", entry.place()))
+        cmdline::too_long(&entry.command_line(&arguments))
+            .map(|why| format!("{}: {why}", entry.place()))
     });
     if let Some(reason) = too_long {
-        placed
-            .skipped
-            .extend(refuse(&write, &reason, Some("take arguments out of /etc/default/grub")));
+        placed.skipped.extend(refuse(
+            &write,
+            &reason,
+            Some("take arguments out of /etc/default/grub"),
+        ));
         write.clear();
     }
 
@@ -138,9 +154,14 @@ pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
             dropin::PATH
         ));
     }
-    let unreadable = cx.host.unread.iter().any(|line| line.contains(staged::GRUB_CFG));
-    let lacks =
-        |argument: &Argument| entries.is_empty() || !entries.iter().all(|entry| argument.is_on(&entry.arguments));
+    let unreadable = cx
+        .host
+        .unread
+        .iter()
+        .any(|line| line.contains(staged::GRUB_CFG));
+    let lacks = |argument: &Argument| {
+        entries.is_empty() || !entries.iter().all(|entry| argument.is_on(&entry.arguments))
+    };
     placed.kept.extend(write.iter().cloned());
     // Where something else drops ours, running the program again and again would not help.
     let stale = reset.is_none() && !unreadable && placed.kept.iter().any(lacks);

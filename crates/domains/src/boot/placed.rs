@@ -29,7 +29,10 @@ pub struct Conflict {
 
 /// The setting that `conflicts` keep from being written.
 pub fn overridden(argument: &Argument, conflicts: &[Conflict]) -> Skipped {
-    let list: Vec<String> = conflicts.iter().map(|c| format!("{} at {}", c.word, c.place)).collect();
+    let list: Vec<String> = conflicts
+        .iter()
+        .map(|c| format!("{} at {}", c.word, c.place))
+        .collect();
     let places: Vec<&str> = conflicts.iter().map(|c| c.place.as_str()).collect();
     skip(
         &argument.name,

@@ -39,7 +39,10 @@ pub fn saved(argument: &Argument, cx: &Context<'_>, reader: &Reader<'_>) -> Proo
                 );
                 return Proof::Overridden(String::new(), by);
             }
-            places.push(("/etc/default/grub and grub.d".to_owned(), template.command_line()));
+            places.push((
+                "/etc/default/grub and grub.d".to_owned(),
+                template.command_line(),
+            ));
         }
         BootKind::Bls => {
             if let Some(text) = loader.files.get(Path::new(DEFAULT_GRUB)) {
@@ -61,7 +64,11 @@ pub fn saved(argument: &Argument, cx: &Context<'_>, reader: &Reader<'_>) -> Proo
     if let Some(proof) = unreadable(loader.kind, cx, reader, entries.is_empty()) {
         return proof;
     }
-    places.extend(entries.into_iter().map(|entry| (entry.place(), entry.arguments)));
+    places.extend(
+        entries
+            .into_iter()
+            .map(|entry| (entry.place(), entry.arguments)),
+    );
 
     let mut wrong: Vec<String> = Vec::new();
     let mut absent = 0;
@@ -93,7 +100,10 @@ fn unreadable(kind: BootKind, cx: &Context<'_>, reader: &Reader<'_>, none: bool)
     if kind == BootKind::GrubMkconfig {
         return none.then(|| match reader.text(staged::GRUB_CFG) {
             Err(e) => failed(&e),
-            Ok(_) => Proof::Unknown(format!("{} has no entry that boots Linux", staged::GRUB_CFG)),
+            Ok(_) => Proof::Unknown(format!(
+                "{} has no entry that boots Linux",
+                staged::GRUB_CFG
+            )),
         });
     }
     let names = match reader.list(bls::DIRECTORY) {
@@ -102,14 +112,23 @@ fn unreadable(kind: BootKind, cx: &Context<'_>, reader: &Reader<'_>, none: bool)
     };
     let left_out = names
         .iter()
-        .filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "conf"))
+        .filter(|name| {
+            Path::new(name)
+                .extension()
+                .is_some_and(|extension| extension == "conf")
+        })
         .map(|name| PathBuf::from(bls::DIRECTORY).join(name))
         .filter(|path| !cx.host.boot_loader.files.contains_key(path))
         .find_map(|path| reader.text(&path).err());
     if let Some(e) = left_out {
         return Some(failed(&e));
     }
-    none.then(|| Proof::Unknown(format!("{} has no entry that is not for rescue", bls::DIRECTORY)))
+    none.then(|| {
+        Proof::Unknown(format!(
+            "{} has no entry that is not for rescue",
+            bls::DIRECTORY
+        ))
+    })
 }
 
 fn failed(error: &Error) -> Proof {
@@ -152,7 +171,9 @@ pub fn effect(argument: &Argument, booted: bool, cx: &Context<'_>, reader: &Read
     }
     if same_name(name, "rcu_nocbs") {
         return match reader.parsed(NOHZ_FULL, |text| CpuSet::parse_list(text, None)) {
-            Ok(Some(set)) if cpus.list.is_subset(&set) => Proof::Holds(format!("{set}, by nohz_full")),
+            Ok(Some(set)) if cpus.list.is_subset(&set) => {
+                Proof::Holds(format!("{set}, by nohz_full"))
+            }
             _ => Proof::None("the kernel tells which CPUs it relieved only in its log".to_owned()),
         };
     }

@@ -39,7 +39,10 @@ pub fn debian_menu(default_grub: &str, drop_in: &str) -> Option<String> {
         ("99-hft.cfg", drop_in),
         ("vmlinuz-6.1.0-18-amd64", ""),
         ("initrd.img-6.1.0-18-amd64", ""),
-        ("probe", "case \"$*\" in *fs_uuid*) echo 4cbb ;; *) echo ext2 ;; esac\n"),
+        (
+            "probe",
+            "case \"$*\" in *fs_uuid*) echo 4cbb ;; *) echo ext2 ;; esac\n",
+        ),
     ] {
         write(&dir.path().join(name), text);
     }
@@ -73,11 +76,18 @@ pub fn grub_takes(text: &str) -> Option<bool> {
     reason = "a test starts the program that will read what was written"
 )]
 fn run(program: &str, args: &[&str]) -> Option<std::process::Output> {
-    Command::new(program).args(args).env("LC_ALL", "C").output().ok()
+    Command::new(program)
+        .args(args)
+        .env("LC_ALL", "C")
+        .output()
+        .ok()
 }
 
 /// Writes a file of a test.
-#[allow(clippy::disallowed_methods, reason = "a test prepares its own directory")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a test prepares its own directory"
+)]
 pub fn write(path: &Path, text: &str) {
     std::fs::File::create(path)
         .and_then(|mut file| file.write_all(text.as_bytes()))

@@ -37,7 +37,10 @@ impl Staged {
 /// All entries that are not for recovery.
 pub fn entries(loader: &BootLoader) -> Vec<Staged> {
     if loader.kind == BootKind::GrubMkconfig {
-        let text = loader.files.get(Path::new(GRUB_CFG)).map_or("", String::as_str);
+        let text = loader
+            .files
+            .get(Path::new(GRUB_CFG))
+            .map_or("", String::as_str);
         return grub_cfg::entries(text)
             .into_iter()
             .filter(|entry| !entry.recovery)
@@ -77,7 +80,9 @@ pub fn environment(loader: &BootLoader) -> Option<(&Path, &str)> {
         .iter()
         .filter(|(path, _)| path.file_name().is_some_and(|name| name == "grubenv"));
     let first = blocks.next()?;
-    let chosen = blocks.find(|(path, _)| path.starts_with("/boot/efi")).unwrap_or(first);
+    let chosen = blocks
+        .find(|(path, _)| path.starts_with("/boot/efi"))
+        .unwrap_or(first);
     Some((chosen.0.as_path(), chosen.1.as_str()))
 }
 

@@ -72,7 +72,10 @@ impl Machine {
         if let Some(setting) = desired.settings.first() {
             for artifact in &setting.artifacts {
                 if let Artifact::File { path, content, .. } = artifact {
-                    self.host.boot_loader.files.insert(path.clone(), content.clone());
+                    self.host
+                        .boot_loader
+                        .files
+                        .insert(path.clone(), content.clone());
                 }
             }
         }
@@ -108,7 +111,11 @@ impl Machine {
 }
 
 fn ids(desired: &Desired) -> Vec<&str> {
-    desired.settings.iter().map(|setting| setting.id.as_str()).collect()
+    desired
+        .settings
+        .iter()
+        .map(|setting| setting.id.as_str())
+        .collect()
 }
 
 fn stale(desired: &Desired) -> Option<bool> {
@@ -178,7 +185,10 @@ fn update_grub(machine: &mut Machine) {
 fn debian_from_stock_to_booted() {
     let mut machine = debian();
     let desired = machine.set_up();
-    assert_eq!(ids(&desired), ["boot/irqaffinity", "boot/isolcpus", "boot/nohz_full"]);
+    assert_eq!(
+        ids(&desired),
+        ["boot/irqaffinity", "boot/isolcpus", "boot/nohz_full"]
+    );
     assert_eq!(desired.settings[1].desired, "managed_irq,domain,2-7");
     assert_eq!(stale(&desired), Some(true));
     assert!(desired.skipped.is_empty() && desired.warnings.is_empty());
@@ -192,7 +202,9 @@ fn debian_from_stock_to_booted() {
     let isolcpus = &machine.verify(&STOCK)["boot/isolcpus"];
     assert_eq!(isolcpus.verdict, Verdict::Wrong);
     assert!(
-        isolcpus.reason.contains("missing in /boot/grub/grub.cfg:17"),
+        isolcpus
+            .reason
+            .contains("missing in /boot/grub/grub.cfg:17"),
         "{}",
         isolcpus.reason
     );
@@ -251,7 +263,10 @@ fn a_stock_machine_has_nothing_saved() {
     let isolcpus = &debian().verify(&STOCK)["boot/isolcpus"];
     assert_eq!(
         (isolcpus.verdict, isolcpus.reason.as_str()),
-        (Verdict::Wrong, "saved is not set, live is not set, effect is not set")
+        (
+            Verdict::Wrong,
+            "saved is not set, live is not set, effect is not set"
+        )
     );
 }
 
@@ -272,7 +287,9 @@ fn an_argument_of_the_administrator_that_wins_is_named() {
         ("boot/isolcpus", Verdict::Overridden)
     );
     assert!(
-        skipped.reason.starts_with("isolcpus=4-7 at /etc/default/grub:2"),
+        skipped
+            .reason
+            .starts_with("isolcpus=4-7 at /etc/default/grub:2"),
         "{}",
         skipped.reason
     );
@@ -329,7 +346,10 @@ fn rhel_from_stock_to_a_changed_profile_and_back() {
     let mut machine = Machine::new(BootKind::Bls, &RHEL);
     let desired = machine.set_up();
     assert_eq!(desired.settings.len(), 3);
-    assert!(desired.skipped.is_empty() && desired.warnings.is_empty(), "{desired:?}");
+    assert!(
+        desired.skipped.is_empty() && desired.warnings.is_empty(),
+        "{desired:?}"
+    );
     assert_eq!(
         machine.file(ENTRY),
         RHEL[0].1.replace("=1G $", &format!("=1G {OURS} $")),
@@ -344,10 +364,22 @@ fn rhel_from_stock_to_a_changed_profile_and_back() {
         shell::value(&[machine.file("/etc/default/grub")], "GRUB_CMDLINE_LINUX").unwrap(),
         format!("crashkernel=1G {OURS}")
     );
-    assert_eq!(machine.file("/var/lib/hftune/boot-arguments"), format!("{OURS}\n"));
-    let order: Vec<_> = desired.settings[0].artifacts.iter().map(Artifact::target).collect();
+    assert_eq!(
+        machine.file("/var/lib/hftune/boot-arguments"),
+        format!("{OURS}\n")
+    );
+    let order: Vec<_> = desired.settings[0]
+        .artifacts
+        .iter()
+        .map(Artifact::target)
+        .collect();
     assert!(order[0].ends_with("boot-arguments"));
-    let at = |name: &str| order.iter().position(|target| target.ends_with(name)).unwrap();
+    let at = |name: &str| {
+        order
+            .iter()
+            .position(|target| target.ends_with(name))
+            .unwrap()
+    };
     assert!(at("/etc/default/grub") < at("/etc/kernel/cmdline"));
 
     for finding in machine.verify(&STOCK).values() {
@@ -362,7 +394,9 @@ fn rhel_from_stock_to_a_changed_profile_and_back() {
     assert_eq!(machine.host.boot_loader.files, before);
 
     // A changed profile replaces ours and keeps what the administrator added since.
-    let entry = machine.file(ENTRY).replace("ro crash", "ro mitigations=off crash");
+    let entry = machine
+        .file(ENTRY)
+        .replace("ro crash", "ro mitigations=off crash");
     machine.host.boot_loader.files.insert(ENTRY.into(), entry);
     machine.cpus.isolated = "4-7".parse().unwrap();
     machine.cpus.housekeeping = "0-3".parse().unwrap();
@@ -396,7 +430,10 @@ fn rhel_8_keeps_its_arguments_in_the_environment_block() {
     let mut machine = Machine::new(
         BootKind::Bls,
         &[
-            (ENTRY, "linux /vmlinuz-4.18\noptions $kernelopts $tuned_params\n"),
+            (
+                ENTRY,
+                "linux /vmlinuz-4.18\noptions $kernelopts $tuned_params\n",
+            ),
             ("/boot/grub2/grubenv", &block),
         ],
     );
@@ -429,7 +466,12 @@ fn rhel_8_keeps_its_arguments_in_the_environment_block() {
     let desired = machine.desire();
     assert!(desired.settings.is_empty());
     assert_eq!(desired.skipped[0].id, "boot/boot/grub2/grubenv");
-    assert!(desired.skipped.iter().all(|s| s.verdict == Verdict::NotPermitted));
+    assert!(
+        desired
+            .skipped
+            .iter()
+            .all(|s| s.verdict == Verdict::NotPermitted)
+    );
 }
 
 #[test]
@@ -443,7 +485,9 @@ fn a_file_that_cannot_be_edited_is_named_and_the_rest_goes_on() {
     assert_eq!(desired.settings.len(), 3);
     assert_eq!(desired.skipped[0].id, "boot/etc/default/grub");
     assert!(
-        desired.skipped[0].reason.starts_with("/etc/default/grub:2: "),
+        desired.skipped[0]
+            .reason
+            .starts_with("/etc/default/grub:2: "),
         "{}",
         desired.skipped[0].reason
     );
@@ -456,24 +500,35 @@ fn a_file_that_cannot_be_edited_is_named_and_the_rest_goes_on() {
 fn a_conflict_on_rhel_names_every_place() {
     let mut machine = Machine::new(BootKind::Bls, &RHEL);
     for path in [ENTRY, "/etc/kernel/cmdline"] {
-        let text = machine.file(path).replace("ro crash", "ro isolcpus=6-7 crash");
+        let text = machine
+            .file(path)
+            .replace("ro crash", "ro isolcpus=6-7 crash");
         machine.host.boot_loader.files.insert(path.into(), text);
     }
     let desired = machine.desire();
     let skipped = &desired.skipped[0];
     assert_eq!(skipped.verdict, Verdict::Overridden);
     assert!(
-        skipped.reason.contains(&format!("isolcpus=6-7 at {ENTRY}:3")),
+        skipped
+            .reason
+            .contains(&format!("isolcpus=6-7 at {ENTRY}:3")),
         "{}",
         skipped.reason
     );
-    assert!(skipped.reason.contains("isolcpus=6-7 at /etc/kernel/cmdline:1"));
+    assert!(
+        skipped
+            .reason
+            .contains("isolcpus=6-7 at /etc/kernel/cmdline:1")
+    );
     assert_eq!(ids(&desired), ["boot/irqaffinity", "boot/nohz_full"]);
 }
 
 #[test]
 fn a_command_line_that_is_too_long_is_refused() {
-    let long = format!("linux /vmlinuz\noptions root=/dev/sda {}\n", "x".repeat(2000));
+    let long = format!(
+        "linux /vmlinuz\noptions root=/dev/sda {}\n",
+        "x".repeat(2000)
+    );
     let desired = Machine::new(BootKind::Bls, &[(ENTRY, &long)]).desire();
     assert!(desired.settings.is_empty());
     assert!(
@@ -486,11 +541,15 @@ fn a_command_line_that_is_too_long_is_refused() {
 #[test]
 fn what_does_not_apply_says_why() {
     let mut machine = debian();
-    machine.host.kernel.config.insert("NO_HZ_FULL".to_owned(), false);
     machine
-        .profile
-        .boot
-        .insert("dyndbg".to_owned(), BootValue::Text("file a.c +p".to_owned()));
+        .host
+        .kernel
+        .config
+        .insert("NO_HZ_FULL".to_owned(), false);
+    machine.profile.boot.insert(
+        "dyndbg".to_owned(),
+        BootValue::Text("file a.c +p".to_owned()),
+    );
     machine
         .profile
         .boot
@@ -558,7 +617,10 @@ fn a_process_that_may_still_run_there_is_found() {
         Proof::Differs("2-7, but 1 task (stray 71) may still run there".to_owned())
     );
     // Before the reboot this says nothing.
-    assert_eq!(machine.verify(&STOCK)["boot/isolcpus"].verdict, Verdict::RebootPending);
+    assert_eq!(
+        machine.verify(&STOCK)["boot/isolcpus"].verdict,
+        Verdict::RebootPending
+    );
 }
 
 #[test]
@@ -573,8 +635,15 @@ fn a_missing_file_is_never_a_pass() {
     for finding in machine.verify(&[]).values() {
         assert_eq!(finding.verdict, Verdict::Unknown, "{finding:?}");
     }
-    machine.host.boot_loader.files.remove(Path::new("/boot/grub/grub.cfg"));
-    assert_eq!(machine.verify(&BOOTED)["boot/isolcpus"].verdict, Verdict::Unknown);
+    machine
+        .host
+        .boot_loader
+        .files
+        .remove(Path::new("/boot/grub/grub.cfg"));
+    assert_eq!(
+        machine.verify(&BOOTED)["boot/isolcpus"].verdict,
+        Verdict::Unknown
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use hftune_model::cpu_plan::CpuPlan;
 use hftune_model::finding::Finding;
-use hftune_model::host::{Host, Nic};
+use hftune_model::host::Host;
 use hftune_model::profile::{Profile, SysctlValue};
 use hftune_sys::Root;
 use hftune_sys::write::Metadata;

@@ -85,7 +85,7 @@ fn enabled_units(facts: &Facts<'_>) -> BTreeSet<String> {
     facts
         .list(ETC)
         .iter()
-        .filter(|name| name.ends_with(".wants") || name.ends_with(".requires"))
+        .filter(|name| matches!(name.rsplit_once('.'), Some((_, "wants" | "requires"))))
         .flat_map(|dir| facts.list(&format!("{ETC}/{dir}")).to_vec())
         .collect()
 }

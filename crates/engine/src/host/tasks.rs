@@ -36,10 +36,14 @@ pub(super) fn read(facts: &Facts<'_>) -> Vec<Task> {
 
 /// Adds a process, and those of its threads that may use other CPUs. `Err(None)`: it has ended.
 fn read_process(root: &Root, pid: u32, tasks: &mut Vec<Task>) -> Result<(), Option<Error>> {
-    let text = root.read_text(format!("/proc/{pid}/status")).map_err(|_| None)?;
+    let text = root
+        .read_text(format!("/proc/{pid}/status"))
+        .map_err(|_| None)?;
     let status = parse_status(&text).map_err(Some)?;
     let flags = if pid == KTHREADD || status.parent == KTHREADD {
-        let text = root.read_text(format!("/proc/{pid}/stat")).map_err(|_| None)?;
+        let text = root
+            .read_text(format!("/proc/{pid}/stat"))
+            .map_err(|_| None)?;
         parse_flags(&text).map_err(Some)?
     } else {
         0
@@ -66,7 +70,10 @@ fn read_process(root: &Root, pid: u32, tasks: &mut Vec<Task>) -> Result<(), Opti
             continue;
         };
         let status = parse_status(&text).map_err(Some)?;
-        if tasks[first..].iter().all(|known| known.allowed != status.allowed) {
+        if tasks[first..]
+            .iter()
+            .all(|known| known.allowed != status.allowed)
+        {
             tasks.push(Task {
                 pid: thread,
                 comm: status.name.to_owned(),
@@ -128,7 +135,10 @@ mod tests {
     #[test]
     fn reads_what_the_kernel_writes() {
         let status = parse_status(STATUS).unwrap();
-        assert_eq!((status.name, status.parent, status.threads), ("kworker/0:1", 2, 1));
+        assert_eq!(
+            (status.name, status.parent, status.threads),
+            ("kworker/0:1", 2, 1)
+        );
         assert_eq!(status.allowed, "0-1".parse().unwrap());
         let flags = parse_flags("9 (a) b) I 2 0 0 0 -1 69238880 0 0\n").unwrap();
         assert_eq!(flags, 69_238_880);
@@ -147,7 +157,9 @@ mod tests {
             write(&path, text);
         };
         let status = |name: &str, parent: u32, threads: u32, cpus: &str| {
-            format!("Name:\t{name}\nPPid:\t{parent}\nThreads:\t{threads}\nCpus_allowed_list:\t{cpus}\n")
+            format!(
+                "Name:\t{name}\nPPid:\t{parent}\nThreads:\t{threads}\nCpus_allowed_list:\t{cpus}\n"
+            )
         };
         put("proc/2/status", &status("kthreadd", 0, 1, "0-7"));
         put("proc/2/stat", "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0\n");
@@ -164,7 +176,15 @@ mod tests {
         let tasks = read(&facts);
         let shown: Vec<_> = tasks
             .iter()
-            .map(|t| (t.pid, t.comm.as_str(), t.kernel, t.bound, t.allowed.to_string()))
+            .map(|t| {
+                (
+                    t.pid,
+                    t.comm.as_str(),
+                    t.kernel,
+                    t.bound,
+                    t.allowed.to_string(),
+                )
+            })
             .collect();
         assert_eq!(
             shown,
@@ -179,7 +199,10 @@ mod tests {
         assert!(unread[0].contains("/proc/50/status"), "{unread:?}");
     }
 
-    #[allow(clippy::disallowed_methods, reason = "a test prepares its own directory")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "a test prepares its own directory"
+    )]
     fn write(path: &std::path::Path, text: &str) {
         std::fs::write(path, text).unwrap();
     }
