@@ -48,8 +48,9 @@ pub struct Rollback {
     pub reboot_required: bool,
 }
 
-/// What setup did, in words.
-pub fn setup(result: &Setup, width: usize) -> String {
+/// What setup did, in words. `not_made` are the steps that were not taken as asked; what does not apply to this host was
+/// told by the plan.
+pub fn setup(result: &Setup, not_made: &[NotDone], width: usize) -> String {
     let mut out = String::new();
     match &result.transaction {
         None => out.push_str("Nothing was changed: every setting is as desired.\n"),
@@ -63,7 +64,7 @@ pub fn setup(result: &Setup, width: usize) -> String {
             let _ = writeln!(out, "Undo it with: hftune rollback");
         }
     }
-    out.push_str(&not_done("Not made", &result.not_changed, width));
+    out.push_str(&not_done("Not made as asked", not_made, width));
     out
 }
 

@@ -54,15 +54,13 @@ pub fn human(profile: &str, findings: &[Finding], shown: &[Finding], width: usiz
         .max()
         .unwrap_or(0)
         .clamp(7, 44);
-    let _ = writeln!(
-        out,
-        "{}",
-        format!(
+    if !shown.is_empty() {
+        let head = format!(
             "{:<14}  {:<longest$}  SAVED  LIVE  EFFECT",
             "VERDICT", "SETTING"
-        )
-        .bold()
-    );
+        );
+        let _ = writeln!(out, "{}", head.bold());
+    }
     for finding in shown {
         let verdict = format!("{:<14}", finding.verdict);
         let _ = writeln!(

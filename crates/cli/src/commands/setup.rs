@@ -44,6 +44,7 @@ pub(super) fn run(root: &Root, args: &ChoiceArgs, yes: bool, json: bool) -> Resu
         reboot_required: false,
     };
     let mut failure = None;
+    let mut not_made = Vec::new();
     if !plan.steps.is_empty() {
         if !yes {
             terminal::show(&hftune_report::plan::human(&plan, terminal::width()));
@@ -62,7 +63,7 @@ pub(super) fn run(root: &Root, args: &ChoiceArgs, yes: bool, json: bool) -> Resu
                 },
             )?
         };
-        note(&mut result, &plan, &applied);
+        not_made = note(&mut result, &plan, &applied);
         failure = applied.failure;
     }
     drop(machine);
@@ -92,7 +93,7 @@ pub(super) fn run(root: &Root, args: &ChoiceArgs, yes: bool, json: bool) -> Resu
         let width = terminal::width();
         format!(
             "{}\n{}",
-            report(&result, width),
+            report(&result, &not_made, width),
             hftune_report::verify::human(&after.resolved.profile.name, &findings, &open, width)
         )
     };
@@ -102,27 +103,28 @@ pub(super) fn run(root: &Root, args: &ChoiceArgs, yes: bool, json: bool) -> Resu
     Ok(Answer::ok(text).code(code))
 }
 
-/// Which changes were made, and which were not.
-fn note(result: &mut Setup, plan: &Plan, applied: &apply::Applied) {
+/// Notes which changes were made; returns what was not made as asked.
+fn note(result: &mut Setup, plan: &Plan, applied: &apply::Applied) -> Vec<NotDone> {
     result.transaction = Some(applied.transaction.clone());
-    for (ids, reason) in &applied.not_made {
-        result.not_changed.extend(ids.iter().map(|id| NotDone {
-            id: id.clone(),
-            reason: reason.clone(),
-        }));
-    }
-    let failed = |id: &str| {
-        applied
-            .not_made
-            .iter()
-            .any(|(ids, _)| ids.iter().any(|other| other == id))
-    };
+    let not_made: Vec<NotDone> = applied
+        .not_made
+        .iter()
+        .flat_map(|(ids, reason)| {
+            ids.iter().map(move |id| NotDone {
+                id: id.clone(),
+                reason: reason.clone(),
+            })
+        })
+        .collect();
+    let failed = |id: &str| not_made.iter().any(|not| not.id == id);
     result.changed = plan
         .changes
         .iter()
         .filter(|change| !failed(&change.id))
         .cloned()
         .collect();
+    result.not_changed.extend(not_made.iter().cloned());
+    not_made
 }
 
 fn describe(step: &Step) -> String {

@@ -300,7 +300,7 @@ mod tests {
 
         #[test]
         fn sums_what_was_printed(counts in proptest::collection::vec(prop_oneof![Just(0u64), 0..5_000_000_000u64], 1..20)) {
-            let mut text: String = (0..counts.len()).map(|cpu| format!(" CPU{cpu}")).collect();
+            let mut text = " CPU0".repeat(counts.len());
             text.push_str("\n  7: ");
             for count in &counts {
                 let _ = write!(text, "{count:>10} ");

@@ -39,6 +39,9 @@ fn read_process(root: &Root, pid: u32, tasks: &mut Vec<Task>) -> Result<(), Opti
     let text = root
         .read_text(format!("/proc/{pid}/status"))
         .map_err(|_| None)?;
+    if is_dead(&text) {
+        return Ok(());
+    }
     let status = parse_status(&text).map_err(Some)?;
     let flags = if pid == KTHREADD || status.parent == KTHREADD {
         let text = root
@@ -115,6 +118,12 @@ fn parse_status(text: &str) -> Result<Status<'_>> {
     })
 }
 
+/// Whether the process has ended and only waits for its parent: it will run nowhere (proc_pid_status(5)).
+fn is_dead(text: &str) -> bool {
+    let state = text.lines().find_map(|line| line.strip_prefix("State:"));
+    state.is_some_and(|state| state.trim_start().starts_with(['Z', 'X']))
+}
+
 /// The flags in `/proc/PID/stat`. The name stands in parentheses and may hold any character, parentheses too.
 fn parse_flags(text: &str) -> Result<u64> {
     text.rsplit_once(')')
@@ -145,6 +154,8 @@ mod tests {
         assert_ne!(flags & PF_KTHREAD, 0);
         assert_ne!(flags & PF_NO_SETAFFINITY, 0);
         assert!(parse_status("Name:\tx\n").is_err());
+        assert!(!is_dead(STATUS));
+        assert!(is_dead(&STATUS.replace("I (idle)", "Z (zombie)")));
         assert!(parse_flags("").is_err());
     }
 

@@ -1,0 +1,241 @@
+//! Bad input and a failing disk: a clear error that names file and remedy, the contract's exit code, and nothing half
+//! done without a record.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests build trees and start programs"
+)]
+
+mod machine;
+
+use std::path::Path;
+use std::process::Command;
+
+use machine::{Answer, Machine};
+
+#[track_caller]
+fn refused(answer: &Answer, code: i32, words: &[&str]) {
+    assert_eq!(answer.code, code, "{}{}", answer.stdout, answer.stderr);
+    assert!(
+        answer.stdout.is_empty(),
+        "errors go to standard error: {}",
+        answer.stdout
+    );
+    for word in words {
+        assert!(
+            answer.stderr.contains(word),
+            "{word:?} is not in:\n{}",
+            answer.stderr
+        );
+    }
+}
+
+#[test]
+fn a_profile_is_refused_with_file_line_and_what_was_expected() {
+    let machine = Machine::debian();
+    let cases = [
+        (
+            "[thp]\nenabled = \"sometimes\"\n",
+            "profile.toml:2:",
+            "never",
+        ),
+        (
+            "[sysctl]\n\"vm.swapiness\" = [1]\n",
+            "profile.toml:2:",
+            "integer",
+        ),
+        ("[sysctls]\n", "profile.toml:1:", "sysctl"),
+        (
+            "[cpus]\nhousekeeping = \"7-2\"\n",
+            "profile.toml:2:",
+            "backwards",
+        ),
+        (
+            "[cpus]\nhousekeeping = \"0-\"\n",
+            "profile.toml:2:",
+            "number",
+        ),
+        (
+            "[cpus]\nhousekeeping = \"1,,2\"\n",
+            "profile.toml:2:",
+            "comma",
+        ),
+        (
+            "[cpus]\nhousekeeping = \"99999999999\"\n",
+            "profile.toml:2:",
+            "8191",
+        ),
+        ("[hugepages]\nsize = \"2X\"\n", "profile.toml:2:", "size"),
+        (
+            "[boot]\nisolcpus = \"$(reboot)\"\n",
+            "profile.toml:2:",
+            "isolcpus",
+        ),
+        (
+            "name = \"a\"\nname = \"b\"\n",
+            "profile.toml:2:",
+            "duplicate",
+        ),
+        ("not toml\r\n", "profile.toml:1:", ""),
+    ];
+    for (text, place, word) in cases {
+        machine.file("/etc/hftune/profile.toml", text);
+        for command in ["plan", "verify", "setup"] {
+            let answer = machine.run(&[command]);
+            refused(&answer, 1, &[place, word]);
+        }
+    }
+}
+
+#[test]
+fn a_cpu_list_that_does_not_fit_is_refused() {
+    let machine = Machine::debian();
+    for (list, code, word) in [
+        ("7-2", 2, "backwards"),
+        ("", 2, "empty"),
+        ("0-99", 1, "this host has CPUs 0-7"),
+        ("2-7", 1, "CPU 0"),
+    ] {
+        refused(
+            &machine.run(&["plan", "--housekeeping", list]),
+            code,
+            &[word],
+        );
+    }
+    let plan = machine
+        .run(&["plan", "--json", "--housekeeping", "0-7"])
+        .expect(3)
+        .json();
+    assert_eq!(
+        plan["cpus"]["isolated"], "",
+        "every CPU for the OS: none is isolated, and the rest goes on"
+    );
+}
+
+#[test]
+fn pages_that_leave_too_little_memory_are_refused_and_the_rest_goes_on() {
+    let machine = Machine::debian();
+    machine.file("/etc/hftune/profile.toml", "[hugepages]\ncount = 14000\n");
+    let plan = machine.run(&["plan", "--json"]).expect(3).json();
+    let skipped = plan["skipped"].as_array().expect("skipped");
+    let pages = skipped
+        .iter()
+        .find(|s| {
+            s["id"]
+                .as_str()
+                .is_some_and(|id| id.starts_with("hugepages"))
+        })
+        .expect("refused");
+    assert_eq!(pages["verdict"], "not-permitted");
+    assert!(
+        plan["changes"]
+            .as_array()
+            .is_some_and(|changes| changes.len() > 10)
+    );
+    let forced = machine.run(&["plan", "--json", "--force"]).json();
+    assert!(
+        forced["changes"]
+            .as_array()
+            .is_some_and(|changes| changes.iter().any(|c| c["id"] == "hugepages/node0"))
+    );
+}
+
+#[test]
+fn an_unreadable_host_is_not_split() {
+    let machine = Machine::debian();
+    std::fs::remove_dir_all(machine.path("/sys/devices/system/cpu")).expect("remove");
+    machine.file("/proc/cpuinfo", "\u{1}rubbish\n");
+    refused(&machine.run(&["plan"]), 1, &["cannot be read"]);
+}
+
+#[test]
+fn usage_errors_exit_2_and_missing_roots_are_named() {
+    let machine = Machine::debian();
+    refused(&machine.run(&["frobnicate"]), 2, &["frobnicate"]);
+    refused(&machine.run(&["setup"]), 2, &["--yes"]);
+    refused(
+        &machine.run(&["rollback", "2001-01-01T00-00-00Z"]),
+        2,
+        &["hftune history"],
+    );
+    let missing = Command::new(env!("CARGO_BIN_EXE_hftune"))
+        .args(["--root", "/nonexistent-root", "plan"])
+        .output()
+        .expect("start");
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("/nonexistent-root"));
+}
+
+#[test]
+fn a_damaged_journal_is_named_with_its_line() {
+    let machine = Machine::debian();
+    machine.file(
+        "/var/lib/hftune/transactions/2026-01-01T00-00-00Z.jsonl",
+        "nonsense\n",
+    );
+    refused(
+        &machine.run(&["setup", "--yes"]),
+        1,
+        &["2026-01-01T00-00-00Z.jsonl:1:", "damaged"],
+    );
+}
+
+/// A full disk at every size that stops a setup half way: what was done is recorded, and rollback undoes it.
+#[test]
+fn a_full_disk_leaves_a_record_and_rollback_works() {
+    let script = r#"
+        set -e
+        mount -t tmpfs -o size=64m none "$2"
+        cp -a "$1/." "$2"
+        used=$(df -k --output=used "$2" | tail -n 1)
+        for slack in 0 4 8 16 24 32 48 64 96 128; do
+            mount -o remount,size=$((used + slack))k "$2"
+            code=0
+            "$3" --root "$2" setup --yes >/dev/null 2>"$4" || code=$?
+            # Room again, so that the rollback can be recorded.
+            mount -o remount,size=64m "$2"
+            "$3" --root "$2" rollback --all --yes >/dev/null 2>&1 || true
+            rm -rf "$2/var"
+            (cd "$1" && find . -mindepth 1 -printf '%p %m %y %l\n' | sort) > "$4.before"
+            (cd "$2" && find . -mindepth 1 -printf '%p %m %y %l\n' | sort) > "$4.after"
+            diff "$4.before" "$4.after" || exit 9
+            diff -r --no-dereference "$1" "$2" || exit 9
+            echo "slack $slack code $code: $(tr '\n' ' ' < "$4")"
+        done
+    "#;
+    let machine = Machine::rhel9();
+    let elsewhere = tempfile::tempdir().expect("temporary directory");
+    let mount = elsewhere.path().join("tree");
+    std::fs::create_dir(&mount).expect("directory");
+    let output = Command::new("unshare")
+        .args(["--mount", "sh", "-c", script, "sh"])
+        .args([
+            machine.root(),
+            &mount,
+            Path::new(env!("CARGO_BIN_EXE_hftune")),
+        ])
+        .arg(elsewhere.path().join("stderr"))
+        .output();
+    let Ok(output) = output else {
+        println!("skipped: unshare is not installed");
+        return;
+    };
+    let said = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    if said.contains("unshare failed")
+        || said.contains("must be superuser")
+        || said.contains("permission denied")
+    {
+        println!("skipped: no mount namespace here: {said}");
+        return;
+    }
+    assert!(output.status.success(), "{said}");
+    assert!(
+        said.contains("slack 0 code 1"),
+        "a full disk stops it:\n{said}"
+    );
+    assert!(
+        said.contains("free some space"),
+        "and the remedy is told:\n{said}"
+    );
+}
