@@ -1,0 +1,159 @@
+//! `cargo xtask lab`: a virtual machine in which hftune does its whole job for real.
+//!
+//! No KVM, no loop device, no mount and no network for the guest are needed; root only to install tools and to build
+//! the image, which is cached.
+
+mod apt_sources;
+mod boot_sectors;
+mod cache;
+mod checks;
+mod control;
+mod guest;
+mod image;
+mod interrupts;
+mod kept_guest;
+mod machine;
+mod measure;
+mod packages;
+mod recipe;
+mod scenario;
+mod scenario_main;
+mod scenario_stock;
+mod snapshot;
+mod tree;
+mod tree_files;
+mod tuned_state;
+
+use crate::skip::skip;
+use crate::{static_build, workspace};
+use anyhow::Result;
+use clap::Subcommand;
+use image::Image;
+use machine::Clock;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Options of `cargo xtask lab`.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    job: Job,
+}
+
+#[derive(Subcommand)]
+enum Job {
+    /// Run the main job: stock, plan, setup, reboot, verify, rollback, reboot, stock
+    Main {
+        /// Only prove the lab itself: a stock guest, measured, rebooted, and compared
+        #[arg(long, conflicts_with = "binary")]
+        stock_only: bool,
+        #[command(flatten)]
+        binary: Binary,
+    },
+    /// Build the guest's image and cache it
+    Image,
+    /// Start a guest that stays, with hftune in it
+    Up {
+        /// Let guest time follow instructions: slower, but rates are real
+        #[arg(long)]
+        icount: bool,
+        /// Leave hftune out
+        #[arg(long, conflicts_with = "binary")]
+        stock: bool,
+        #[command(flatten)]
+        binary: Binary,
+    },
+    /// Open a shell in the guest that stays, or run a command there
+    Shell {
+        /// The command
+        #[arg(trailing_var_arg = true)]
+        command: Vec<String>,
+    },
+    /// End the guest that stays
+    Down,
+}
+
+#[derive(clap::Args)]
+struct Binary {
+    /// Test this static binary instead of building one
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
+}
+
+impl Binary {
+    fn get(self) -> Result<PathBuf> {
+        self.binary.map_or_else(static_build::hftune, Ok)
+    }
+}
+
+/// Runs the main scenario with a freshly built hftune, as `cargo xtask test` does.
+pub fn run_main() -> Result<ExitCode> {
+    run(Args {
+        job: Job::Main {
+            stock_only: false,
+            binary: Binary { binary: None },
+        },
+    })
+}
+
+/// Runs the lab.
+pub fn run(args: Args) -> Result<ExitCode> {
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        return Err(skip(
+            "the lab runs on Linux on x86-64 only: its guest is one, and its tools are installed with apt",
+        ));
+    }
+    let root = workspace::target_dir()?.join("lab");
+    fs::create_dir_all(&root)?;
+    let kept = root.join("up");
+    match args.job {
+        Job::Main {
+            stock_only: true, ..
+        } => {
+            let image = prepare(&root)?;
+            let logs = root.join("stock");
+            let all_held = guest::with_one_retry(&logs, || scenario_stock::run(&image, &logs))?;
+            Ok(judge(all_held))
+        }
+        Job::Main { binary, .. } => {
+            let binary = binary.get()?;
+            let image = prepare(&root)?;
+            let logs = root.join("main");
+            let all_held =
+                guest::with_one_retry(&logs, || scenario_main::run(&image, &binary, &logs))?;
+            Ok(judge(all_held))
+        }
+        Job::Image => prepare(&root).map(|_| ExitCode::SUCCESS),
+        Job::Up {
+            icount,
+            stock,
+            binary,
+        } => {
+            let binary = if stock { None } else { Some(binary.get()?) };
+            let clock = if icount {
+                Clock::Instructions
+            } else {
+                Clock::Host
+            };
+            let image = prepare(&root)?;
+            kept_guest::up(&image, binary.as_deref(), &kept, clock).map(|()| ExitCode::SUCCESS)
+        }
+        Job::Shell { command } => kept_guest::shell(&kept, &command).map(|()| ExitCode::SUCCESS),
+        Job::Down => kept_guest::down(&kept).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// Installs what is missing on this machine and builds the image if it is not cached.
+fn prepare(logs: &Path) -> Result<Image> {
+    packages::ensure(logs)?;
+    image::ensure(logs)
+}
+
+fn judge(all_held: bool) -> ExitCode {
+    if all_held {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

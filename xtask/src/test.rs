@@ -1,0 +1,89 @@
+//! `cargo xtask test`: everything that must hold, in the order in which it fails fastest. The lab comes last.
+
+use crate::lab;
+use crate::progress::say;
+use crate::skip::Skip;
+use crate::{docs, tool, workspace};
+use anyhow::{Result, bail};
+use clap::Args as ClapArgs;
+use std::process::ExitCode;
+
+#[derive(ClapArgs)]
+pub struct Args {
+    /// Leave the virtual machine out
+    #[arg(long)]
+    no_lab: bool,
+}
+
+/// A step: its name, and what it runs.
+type Step = (&'static str, fn() -> Result<()>);
+
+/// Formatting, lints, unit and tree tests, and whether the generated documents are up to date.
+const STEPS: &[Step] = &[
+    ("formatting", || cargo(&["fmt", "--all", "--", "--check"])),
+    ("generated documents", || docs::run(&docs::Args::check())),
+    ("lints", || {
+        cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--quiet",
+            "--",
+            "--deny",
+            "warnings",
+        ])
+    }),
+    ("tests", || cargo(&["test", "--workspace", "--quiet"])),
+];
+
+/// Runs every step even if one fails, so that one run shows all there is to mend.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let mut failed = Vec::new();
+    let mut skipped = Vec::new();
+    for (name, step) in STEPS {
+        say(format!("test: {name}"));
+        if let Err(error) = step() {
+            eprintln!("error: {error:#}");
+            failed.push(*name);
+        }
+    }
+    if args.no_lab {
+        skipped.push("lab: --no-lab was given".to_owned());
+    } else {
+        say("test: lab");
+        match lab::run_main() {
+            Ok(code) if code == ExitCode::SUCCESS => {}
+            Ok(_) => failed.push("lab"),
+            Err(error) => {
+                if let Some(reason) = error.downcast_ref::<Skip>() {
+                    skipped.push(format!("lab: {reason}"));
+                } else {
+                    eprintln!("error: {error:#}");
+                    failed.push("lab");
+                }
+            }
+        }
+    }
+    for reason in &skipped {
+        println!("skipped {reason}");
+    }
+    let steps = STEPS.len() + usize::from(!args.no_lab);
+    let passed = steps - failed.len() - skipped.len().min(1);
+    println!(
+        "{passed} passed, {} failed, {} skipped",
+        failed.len(),
+        skipped.len().min(1)
+    );
+    if !failed.is_empty() {
+        bail!("{} failed", failed.join(", "));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn cargo(args: &[&str]) -> Result<()> {
+    tool::run(
+        tool::command(&workspace::cargo())
+            .args(args)
+            .current_dir(workspace::root()),
+    )
+}
