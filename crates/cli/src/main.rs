@@ -4,7 +4,6 @@ mod args;
 mod commands;
 mod terminal;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -43,11 +42,7 @@ fn main() -> ExitCode {
     };
     match commands::run(&args) {
         Ok(answer) => {
-            // A reader that went away (a pipe to head) is no failure.
-            let mut out = anstream::stdout();
-            let _ = out
-                .write_all(answer.text.as_bytes())
-                .and_then(|()| out.flush());
+            terminal::print(&answer.text);
             ExitCode::from(answer.code)
         }
         Err(e) => {

@@ -13,6 +13,16 @@ pub(crate) fn width() -> usize {
     hftune_sys::identity::terminal_columns().map_or(DEFAULT_WIDTH, |columns| columns.clamp(40, 160))
 }
 
+/// Prints a result to standard output, in one piece, without colours where nobody would see them.
+pub(crate) fn print(text: &str) {
+    let choice = anstream::AutoStream::choice(&std::io::stdout());
+    let mut plain = anstream::AutoStream::new(Vec::new(), choice);
+    let _ = plain.write_all(text.as_bytes());
+    // A reader that went away (a pipe to head) is no failure.
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(&plain.into_inner()).and_then(|()| out.flush());
+}
+
 /// Prints an error with its remedy.
 pub(crate) fn error(e: &Error) {
     let mut err = anstream::stderr();

@@ -1,6 +1,6 @@
 //! A directory that stands for the machine: `/` itself, or a tree below which everything is read and written.
 
-use std::io::{Error as IoError, Read};
+use std::io::Error as IoError;
 use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
 
@@ -12,6 +12,9 @@ use rustix::fs::{
 /// Nothing that hftune reads is larger (`/proc/interrupts` of 512 CPUs with 4000 interrupts has 23 MiB); a larger file is
 /// refused rather than read into memory.
 pub const MAX_FILE: u64 = 64 << 20;
+
+/// Room for the first read of a file, in bytes: a page, which is what most kernel files give at most.
+const FIRST_READ: usize = 4096;
 
 /// The machine, or a directory tree in its place.
 #[derive(Debug)]
@@ -91,21 +94,23 @@ impl Root {
         let fd = self
             .open(path, OFlags::RDONLY | OFlags::NONBLOCK)
             .map_err(|e| fail(&e))?;
-        let mut file = std::fs::File::from(fd);
-        // Most files of the kernel fit, so that one read and the end of the file are all.
-        let mut bytes = Vec::with_capacity(4096);
-        let read = (&mut file).take(MAX_FILE + 1).read_to_end(&mut bytes);
-        match read {
-            Ok(size) if size as u64 > MAX_FILE => {
-                return Err(
-                    Error::invalid(format!("it is larger than {} MiB", MAX_FILE >> 20))
-                        .at(self.shown(path)),
-                );
+        // Most files of the kernel fit, so that one read and the end of the file are all. A short read is no end: the
+        // kernel hands out some files page by page.
+        let mut bytes = Vec::with_capacity(FIRST_READ);
+        loop {
+            if bytes.len() == bytes.capacity() {
+                bytes.reserve(bytes.capacity());
             }
-            Ok(_) => {}
-            Err(e) => return Err(fail(&e)),
+            match rustix::io::read(&fd, rustix::buffer::spare_capacity(&mut bytes)) {
+                Ok(0) => return Ok(bytes),
+                Ok(_) if bytes.len() as u64 > MAX_FILE => {
+                    let what = format!("it is larger than {} MiB", MAX_FILE >> 20);
+                    return Err(Error::invalid(what).at(self.shown(path)));
+                }
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(e) => return Err(fail(&e.into())),
+            }
         }
-        Ok(bytes)
     }
 
     /// The text of a file; an error where it is not UTF-8.
