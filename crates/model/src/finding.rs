@@ -213,21 +213,28 @@ fn verdict(when: When, named: [(&str, &Proof); 3]) -> (Verdict, String) {
             return (Verdict::Unknown, format!("{name}: {why}"));
         }
     }
-    let differing: Vec<String> = named
-        .iter()
-        .filter_map(|(name, proof)| match proof {
-            Proof::Differs(value) if value.is_empty() => Some(format!("{name} is not set")),
-            Proof::Differs(value) => Some(format!("{name} is {value}")),
-            _ => None,
-        })
-        .collect();
+    // Proofs that read the same are told once: "live, effect: madvise".
+    let mut differing: Vec<(String, &str)> = Vec::new();
+    for (name, proof) in named {
+        if let Proof::Differs(value) = proof {
+            match differing.last_mut() {
+                Some((names, last)) if *last == value => *names = format!("{names}, {name}"),
+                _ => differing.push((name.to_owned(), value)),
+            }
+        }
+    }
     let saved = !matches!(named[0].1, Proof::Differs(_) | Proof::None(_));
     if !differing.is_empty() {
         return if when == When::Reboot && saved {
             let why = "saved; the running kernel was booted without it";
             (Verdict::RebootPending, why.to_owned())
         } else {
-            (Verdict::Wrong, differing.join(", "))
+            let told = |(names, value): &(String, &str)| {
+                let value = if value.is_empty() { "not set" } else { value };
+                format!("{names}: {value}")
+            };
+            let told: Vec<String> = differing.iter().map(told).collect();
+            (Verdict::Wrong, told.join("; "))
         };
     }
     for (_, proof) in named {

@@ -263,10 +263,7 @@ fn a_stock_machine_has_nothing_saved() {
     let isolcpus = &debian().verify(&STOCK)["boot/isolcpus"];
     assert_eq!(
         (isolcpus.verdict, isolcpus.reason.as_str()),
-        (
-            Verdict::Wrong,
-            "saved is not set, live is not set, effect is not set"
-        )
+        (Verdict::Wrong, "saved, live, effect: not set")
     );
 }
 

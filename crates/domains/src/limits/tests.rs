@@ -121,7 +121,7 @@ fn without_our_file_it_is_wrong() {
     assert_eq!(finding("*", &[]).verdict, Verdict::Wrong);
     assert_eq!(
         finding("*", &[(MAIN, "* - memlock 64\n")]).reason,
-        "saved is 64; any login may lock all memory"
+        "saved: 64; any login may lock all memory"
     );
     // Root is not reached by the star.
     assert_eq!(

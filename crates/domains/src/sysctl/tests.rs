@@ -190,7 +190,7 @@ fn a_value_is_proved_in_the_files_and_in_the_kernel() {
     assert_eq!(good.verdict, Verdict::Ok, "{good:?}");
     let stock = finding(&profile, id, &[("/proc/sys/vm/swappiness", "60\n")]);
     assert_eq!(stock.verdict, Verdict::Wrong);
-    assert_eq!(stock.reason, "saved is not set, live is 60, effect is 60");
+    assert_eq!(stock.reason, "saved: not set; live, effect: 60");
     let absent = finding(&profile, id, &[("/proc/sys/vm/other", "60\n")]);
     assert_eq!(absent.verdict, Verdict::NotApplicable);
     assert_eq!(absent.reason, "this kernel has no /proc/sys/vm/swappiness");
