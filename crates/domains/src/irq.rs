@@ -146,8 +146,7 @@ impl Domain for Irq {
                 fix: None,
             });
         }
-        let lines = named(cx.host);
-        let Some(irq) = lines.get(&setting.id) else {
+        let Some(irq) = line_of(setting, cx.host) else {
             return Ok(Proofs {
                 saved,
                 live: Proof::Unknown("the interrupt is gone".to_owned()),
@@ -184,6 +183,27 @@ impl Domain for Irq {
             fix,
         })
     }
+}
+
+/// The interrupt that a setting was made for, by the number in its artifact: the list is in rising order.
+fn line_of<'h>(setting: &Setting, host: &'h Host) -> Option<&'h Line> {
+    let number: u32 = setting
+        .artifacts
+        .iter()
+        .find_map(|artifact| match artifact {
+            Artifact::Kernel { path, .. } => path
+                .strip_prefix("/proc/irq")
+                .ok()?
+                .parent()?
+                .to_str()?
+                .parse()
+                .ok(),
+            _ => None,
+        })?;
+    let list = &host.irqs.list;
+    list.binary_search_by_key(&number, |line| line.number)
+        .ok()
+        .map(|at| &list[at])
 }
 
 /// Interrupts by id. Lines that share a name are told apart by their number.
