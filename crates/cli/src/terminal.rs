@@ -20,7 +20,9 @@ pub(crate) fn print(text: &str) {
     let _ = plain.write_all(text.as_bytes());
     // A reader that went away (a pipe to head) is no failure.
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(&plain.into_inner()).and_then(|()| out.flush());
+    let _ = out
+        .write_all(&plain.into_inner())
+        .and_then(|()| out.flush());
 }
 
 /// Prints an error with its remedy.
@@ -29,6 +31,14 @@ pub(crate) fn error(e: &Error) {
     let _ = writeln!(err, "hftune: {e}");
     if let Some(hint) = &e.hint {
         let _ = writeln!(err, "        {hint}");
+    }
+}
+
+/// Prints warnings, each on a line.
+pub(crate) fn warn(warnings: &[String]) {
+    let mut err = anstream::stderr();
+    for warning in warnings {
+        let _ = writeln!(err, "hftune: warning: {warning}");
     }
 }
 

@@ -140,12 +140,207 @@ fn pages_that_leave_too_little_memory_are_refused_and_the_rest_goes_on() {
     );
 }
 
+/// The plan of a machine whose split is refused: it says so, isolates nothing, and goes on with the rest.
+#[track_caller]
+fn split_is_refused(machine: &Machine, word: &str) {
+    let plan = machine.run(&["plan", "--json"]).expect(3).json();
+    assert_eq!(plan["cpus"]["isolated"], "");
+    let skipped = plan["skipped"].as_array().expect("skipped");
+    let split = skipped
+        .iter()
+        .find(|s| s["id"] == "cpus/split")
+        .expect("the refusal is told");
+    assert_eq!(split["verdict"], "not-permitted");
+    assert!(
+        split["reason"].as_str().is_some_and(|r| r.contains(word)),
+        "{split}"
+    );
+    let changes = plan["changes"].as_array().expect("changes");
+    assert!(changes.iter().any(|c| c["id"] == "sysctl/vm.swappiness"));
+    assert!(
+        !changes.iter().any(|c| c["id"]
+            .as_str()
+            .is_some_and(|id| id.starts_with("irq/") || id == "boot/isolcpus")),
+        "{changes:?}"
+    );
+    let verify = machine.run(&["verify", "--only", "cpus/split"]).expect(3);
+    assert!(verify.stdout.contains("cpus/split"), "{}", verify.stdout);
+}
+
 #[test]
-fn an_unreadable_host_is_not_split() {
+fn an_unreadable_host_is_not_split_and_the_rest_goes_on() {
     let machine = Machine::debian();
     std::fs::remove_dir_all(machine.path("/sys/devices/system/cpu")).expect("remove");
     machine.file("/proc/cpuinfo", "\u{1}rubbish\n");
-    refused(&machine.run(&["plan"]), 1, &["cannot be read"]);
+    split_is_refused(&machine, "cannot be read");
+    let plan = machine.run(&["plan", "--json"]).json();
+    let id = |list: &str| {
+        plan[list]
+            .as_array()
+            .is_some_and(|all| all.iter().any(|one| one["id"] == "boot/irqaffinity"))
+    };
+    assert!(
+        id("skipped") && !id("changes"),
+        "no irqaffinity= without a CPU: {plan}"
+    );
+    machine.run(&["setup", "--yes"]).expect(3);
+    refused(
+        &machine.run(&["plan", "--housekeeping", "0-1"]),
+        1,
+        &["cannot be read"],
+    );
+}
+
+#[test]
+fn a_cpu_list_of_the_profile_that_does_not_fit_is_refused_and_the_rest_goes_on() {
+    let machine = Machine::debian();
+    for (text, word) in [
+        ("housekeeping = \"0-99\"", "this host has CPUs 0-7"),
+        ("housekeeping = \"2-7\"", "CPU 0"),
+        ("housekeeping_cores = 8", "8 cores"),
+    ] {
+        machine.file("/etc/hftune/profile.toml", &format!("[cpus]\n{text}\n"));
+        split_is_refused(&machine, word);
+        assert_eq!(machine.run(&["live", "irq"]).code, 0);
+    }
+}
+
+const IN_FORCE: &str = "/var/lib/hftune/in-force.json";
+
+#[test]
+fn a_damaged_record_of_the_last_setup_stops_nothing() {
+    let machine = Machine::rhel9();
+    machine
+        .run(&["setup", "--yes", "--housekeeping", "0-2"])
+        .expect(4);
+    let good = machine.read(IN_FORCE);
+    for damaged in [
+        "{\"schema\": ".to_owned(),
+        good.replace("\"choices\"", "\"later\": 1, \"choices_2\""),
+        good.replace("in-force/1", "in-force/2"),
+    ] {
+        machine.file(IN_FORCE, &damaged);
+        for command in [
+            &["verify"][..],
+            &["plan"],
+            &["profile", "show"],
+            &["live", "irq"],
+            &["setup", "--yes", "--housekeeping", "0-2"],
+        ] {
+            let answer = machine.run(command);
+            let said = format!("{}{}", answer.stdout, answer.stderr);
+            assert_ne!(answer.code, 1, "{command:?} {said}");
+            assert!(
+                said.contains("in-force.json") && said.contains("writes it again"),
+                "{command:?} {said}"
+            );
+        }
+        assert_eq!(machine.read(IN_FORCE), good, "setup wrote it again");
+    }
+    // At boot with a profile that cannot be used either.
+    machine.file(IN_FORCE, "");
+    machine.file("/etc/hftune/profile.toml", "nonsense");
+    let live = machine.run(&["live", "irq"]).expect(0);
+    assert!(live.stderr.contains("built-in"), "{}", live.stderr);
+}
+
+#[test]
+fn a_remembered_profile_that_is_gone_is_known_from_the_last_setup() {
+    let machine = Machine::rhel9();
+    let elsewhere = tempfile::tempdir().expect("temporary directory");
+    let file = elsewhere.path().join("x.toml");
+    std::fs::write(&file, "[sysctl]\n\"vm.swappiness\" = 7\n").expect("profile");
+    let name = file.to_str().expect("text");
+    machine
+        .run(&["setup", "--yes", "--profile", name])
+        .expect(4);
+    std::fs::remove_file(&file).expect("remove");
+    for command in [
+        &["verify"][..],
+        &["profile", "show"],
+        &["plan"],
+        &["setup", "--yes"],
+    ] {
+        let answer = machine.run(command);
+        let said = format!("{}{}", answer.stdout, answer.stderr);
+        assert!([0, 4].contains(&answer.code), "{command:?} {said}");
+        assert!(said.contains("the profile is taken as the"), "{said}");
+    }
+    let shown = machine.run(&["profile", "show"]).stdout;
+    assert!(shown.contains("\"vm.swappiness\" = 7"), "{shown}");
+    assert!(shown.contains("isolcpus"), "{shown}");
+    refused(&machine.run(&["verify", "--profile", name]), 1, &["x.toml"]);
+}
+
+#[test]
+fn force_is_given_anew_each_time() {
+    let machine = Machine::rhel9();
+    machine.file("/etc/hftune/profile.toml", "[hugepages]\ncount = 13000\n");
+    machine.run(&["setup", "--yes", "--force"]).expect(4);
+    assert!(machine.read(IN_FORCE).contains("\"force\": true"));
+    let pages = |args: &[&str]| machine.run(args).stdout.contains("too little");
+    assert!(pages(&["verify"]));
+    assert!(!pages(&["verify", "--force"]));
+    machine.file(
+        "/sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages",
+        "0\n",
+    );
+    machine.run(&["live", "hugepages"]).expect(0);
+    assert_eq!(
+        machine.read("/sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages"),
+        "6500\n",
+        "the units apply what was forced"
+    );
+}
+
+#[test]
+fn any_installed_unit_can_be_off_but_for_a_file_of_the_administrator() {
+    let machine = Machine::rhel9();
+    for unit in ["firewalld.service", "fstrim.timer", "getty@.service"] {
+        machine.file(&format!("/usr/lib/systemd/system/{unit}"), "");
+    }
+    machine.file("/etc/systemd/system/own.service", "[Service]\n");
+    machine.link(
+        "/etc/systemd/system/multi-user.target.wants/own.service",
+        "/etc/systemd/system/own.service",
+    );
+    machine.link("/etc/systemd/system/linked.service", "/opt/linked.service");
+    machine.file(
+        "/etc/hftune/profile.toml",
+        "[services]\noff = [\"firewalld.service\", \"fstrim.timer\", \"getty@tty1.service\", \"own.service\", \
+         \"linked.service\", \"absent.service\"]\n",
+    );
+    let before = machine.manifest();
+    machine.run(&["setup", "--yes"]).expect(3);
+    let verify = machine
+        .run(&["verify", "--format", "json"])
+        .expect(3)
+        .json();
+    let found: std::collections::BTreeMap<_, _> = verify["settings"]
+        .as_array()
+        .expect("settings")
+        .iter()
+        .filter_map(|f| {
+            let id = f["id"].as_str()?.strip_prefix("services/")?;
+            Some((id, f["verdict"].as_str()?))
+        })
+        .collect();
+    let expected = [
+        ("absent", "not-applicable"),
+        ("firewalld", "ok"),
+        ("fstrim.timer", "ok"),
+        ("getty@tty1", "ok"),
+        ("linked", "ok"),
+        ("own", "not-permitted"),
+    ];
+    assert_eq!(found, expected.into(), "{verify}");
+    assert_eq!(
+        machine.read("/etc/systemd/system/own.service"),
+        "[Service]\n"
+    );
+    machine.run(&["plan"]).expect(0);
+    machine.run(&["rollback", "--all", "--yes"]);
+    assert_eq!(machine.manifest(), before);
 }
 
 #[test]
@@ -195,6 +390,7 @@ fn a_full_disk_leaves_a_record_and_rollback_works() {
             # Room again, so that the rollback can be recorded.
             mount -o remount,size=64m "$2"
             "$3" --root "$2" rollback --all --yes >/dev/null 2>&1 || true
+            "$3" --root "$2" history >/dev/null 2>"$4.history" || { cat "$4.history"; echo "slack $slack: history fails"; exit 9; }
             rm -rf "$2/var"
             (cd "$1" && find . -mindepth 1 -printf '%p %m %y %l\n' | sort) > "$4.before"
             (cd "$2" && find . -mindepth 1 -printf '%p %m %y %l\n' | sort) > "$4.after"

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use hftune_model::cpu_plan::CpuPlan;
+use hftune_model::finding::{Skipped, Verdict};
 use hftune_model::host::{Core, CoreKind, Host, Nic};
 use hftune_model::profile::Profile;
 use hftune_model::{CpuSet, Error, Result};
@@ -88,6 +89,25 @@ pub fn split(host: &Host, profile: &Profile, force: bool) -> Result<CpuPlan> {
     })
 }
 
+/// What is done where [`split`] refuses: every CPU serves the OS, and the reason is told as a setting that this host
+/// does not get.
+pub fn refused(host: &Host, refusal: &Error) -> (CpuPlan, Skipped) {
+    let fix = refusal.hint.clone();
+    let reason = refusal.to_string();
+    let cpus = CpuPlan {
+        housekeeping: host.cpus.online.clone(),
+        why: format!("the split is refused: {reason}"),
+        ..CpuPlan::default()
+    };
+    let skipped = Skipped {
+        id: "cpus/split".to_owned(),
+        verdict: Verdict::NotPermitted,
+        reason,
+        fix,
+    };
+    (cpus, skipped)
+}
+
 /// "2 sockets, 40 cores, 2 threads each".
 fn machine(host: &Host) -> String {
     let cores = host.cpus.cores.len();
@@ -121,7 +141,8 @@ fn count(cores: usize, profile: &Profile) -> Result<(usize, String)> {
         if asked == 0 || (asked >= cores && cores > 1) {
             return Err(Error::invalid(format!(
                 "cpus.housekeeping_cores is {asked}, but this host has {cores} cores: at least one is needed on each side"
-            )));
+            ))
+            .hint("correct cpus.housekeeping_cores in the profile"));
         }
         return Ok((
             asked.min(cores),

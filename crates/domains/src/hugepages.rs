@@ -285,10 +285,18 @@ impl Domain for Hugepages {
         let (live, effect) = match reader.value(&path) {
             Ok(Some(pages)) => {
                 let holds = pages == setting.desired;
-                let free = reader.value(path.with_file_name("free_hugepages"))?;
-                let effect = match free {
-                    Some(free) => format!("{pages}, {free} free"),
-                    None => pages.clone(),
+                let file = path.with_file_name("free_hugepages");
+                let effect = match reader.value(&file) {
+                    Ok(Some(free)) if free.parse::<u64>().is_ok() => {
+                        Proof::of(holds, format!("{pages}, {free} free"))
+                    }
+                    Ok(Some(free)) => Proof::Unknown(format!(
+                        "{} is \"{free}\", expected a number",
+                        file.display()
+                    )),
+                    Ok(None) => Proof::Unknown(format!("there is no {}", file.display())),
+                    Err(e) if e.kind == Kind::NeedsRoot => Proof::NotPermitted(e.to_string()),
+                    Err(e) => Proof::Unknown(e.to_string()),
                 };
                 // The file is there and the kernel still has fewer: it was asked and could not.
                 let short = matches!((pages.parse(), setting.desired.parse()), (Ok(has), Ok(wants)) if u64::lt(&has, &wants));
@@ -298,7 +306,7 @@ impl Domain for Hugepages {
                             .to_owned(),
                     );
                 }
-                (Proof::of(holds, pages), Proof::of(holds, effect))
+                (Proof::of(holds, pages), effect)
             }
             Ok(None) if !reader.root().is_dir("/sys/kernel") => {
                 let why = "there is no /sys here".to_owned();

@@ -2,7 +2,7 @@
 
 use hftune_model::Result;
 use hftune_model::finding::{Proof, Proofs, Skipped, Verdict};
-use hftune_model::host::Rival;
+use hftune_model::host::{Rival, Services as Units};
 use hftune_model::setting::{Artifact, Doc, Setting, When};
 use hftune_sys::Reader;
 
@@ -57,6 +57,57 @@ fn advice(rival: &Rival, tuned_profile: Option<&str>) -> Option<(String, String)
     Some((what, command))
 }
 
+/// What the host knows of a unit. An instance (`getty@tty1.service`) that has no file of its own and does not run is as
+/// its template is, but for being off.
+fn find(services: &Units, unit: &str) -> Option<Rival> {
+    let exact = |name: &str| services.units.iter().find(|known| known.unit == name);
+    exact(unit).cloned().or_else(|| {
+        let (template, instance) = unit.split_once('@')?;
+        let (_, kind) = instance.rsplit_once('.')?;
+        exact(&format!("{template}@.{kind}"))?;
+        Some(Rival {
+            unit: unit.to_owned(),
+            ..Rival::default()
+        })
+    })
+}
+
+/// Why a unit that the profile wants off is not masked.
+fn refusal(
+    services: &Units,
+    unit: &str,
+    known: Option<&Rival>,
+) -> Option<(Verdict, String, Option<String>)> {
+    match (known, &services.units_unread) {
+        (None, Some(why)) => Some((
+            Verdict::Unknown,
+            format!("whether {unit} is installed is not known: {why}"),
+            None,
+        )),
+        (None, None) => Some((
+            Verdict::NotApplicable,
+            format!("{unit} is not installed"),
+            None,
+        )),
+        // A mask is a link of that name, and the file there is the administrator's only copy.
+        (Some(known), _) if known.own_file && (known.running || known.enabled) => Some((
+            Verdict::NotPermitted,
+            format!(
+                "{UNITS}/{unit} is a file of the administrator's, so a mask cannot be put there"
+            ),
+            Some(format!("systemctl disable --now {unit}")),
+        )),
+        (Some(known), _) if known.own_file => Some((
+            Verdict::NotApplicable,
+            format!(
+                "{unit} is neither running nor enabled, and {UNITS}/{unit} is a file, which hftune does not replace"
+            ),
+            None,
+        )),
+        _ => None,
+    }
+}
+
 impl Domain for Services {
     fn name(&self) -> &'static str {
         "services"
@@ -71,15 +122,16 @@ impl Domain for Services {
         let services = &cx.host.services;
         for unit in &cx.profile.services.off {
             let id = format!("services/{}", unit.trim_end_matches(".service"));
-            let Some(rival) = services.rivals.iter().find(|rival| &rival.unit == unit) else {
+            let known = find(services, unit);
+            if let Some((verdict, reason, fix)) = refusal(services, unit, known.as_ref()) {
                 desired.skipped.push(Skipped {
                     id,
-                    verdict: Verdict::NotApplicable,
-                    reason: format!("{unit} is not installed"),
-                    fix: None,
+                    verdict,
+                    reason,
+                    fix,
                 });
                 continue;
-            };
+            }
             desired.settings.push(Setting {
                 id,
                 desired: "off".to_owned(),
@@ -88,11 +140,11 @@ impl Domain for Services {
                 note: None,
                 artifacts: vec![
                     Artifact::Unit {
-                        name: rival.unit.clone(),
+                        name: unit.clone(),
                         active: false,
                     },
                     Artifact::Link {
-                        path: format!("{UNITS}/{}", rival.unit).into(),
+                        path: format!("{UNITS}/{unit}").into(),
                         target: "/dev/null".to_owned(),
                     },
                 ],
@@ -116,19 +168,20 @@ impl Domain for Services {
     }
 
     fn prove(&self, setting: &Setting, cx: &Context<'_>, reader: &Reader<'_>) -> Result<Proofs> {
-        let unit = format!("{}.service", setting.id.trim_start_matches("services/"));
-        let rival = cx
-            .host
-            .services
-            .rivals
+        let unit = setting
+            .artifacts
             .iter()
-            .find(|rival| rival.unit == unit);
+            .find_map(|artifact| match artifact {
+                Artifact::Unit { name, .. } => Some(name.as_str()),
+                _ => None,
+            })
+            .unwrap_or_default();
         let masked = reader
             .root()
             .link_target(format!("{UNITS}/{unit}"))
             .as_deref()
             == Some("/dev/null");
-        let running = match rival {
+        let running = match find(&cx.host.services, unit) {
             Some(rival) => Proof::of(
                 !rival.running,
                 if rival.running { "running" } else { "off" },

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use hftune_model::finding::{Proof, Proofs, Skipped, Verdict};
 use hftune_model::names::SysctlKey;
 use hftune_model::setting::{Artifact, Compare, Doc, Setting, When};
-use hftune_model::{Kind, Result, Size};
+use hftune_model::{Error, Kind, Result, Size};
 use hftune_sys::Reader;
 
 use crate::sysctl_docs::{DOCS, doc};
@@ -189,13 +189,13 @@ impl Domain for Sysctl {
     fn prove(&self, setting: &Setting, cx: &Context<'_>, reader: &Reader<'_>) -> Result<Proofs> {
         let key: SysctlKey = setting.id.trim_start_matches("sysctl/").parse()?;
         if is_pattern(&key) {
-            return prove_pattern(&key, &setting.desired, cx, reader);
+            return Ok(prove_pattern(&key, &setting.desired, cx, reader));
         }
         let path = key.path();
         let (saved, fix) = sysctl_files::saved(reader, &path, &setting.desired);
         let live = live(reader, &path, &setting.desired);
         let effect = match path.strip_suffix("/all/rp_filter").zip(live.value()) {
-            Some((directory, all)) => source_check(reader, directory, all, &setting.desired)?,
+            Some((directory, all)) => source_check(reader, directory, all, &setting.desired),
             None => live.clone(),
         };
         Ok(Proofs {
@@ -219,52 +219,92 @@ fn live(reader: &Reader<'_>, path: &str, desired: &str) -> Proof {
             Proof::Unknown("there is no /proc/sys here".to_owned())
         }
         Ok(None) => Proof::NotApplicable(format!("this kernel has no {file}")),
-        Err(e) if e.kind == Kind::NeedsRoot => Proof::NotPermitted(e.to_string()),
-        Err(e) => Proof::Unknown(e.to_string()),
+        Err(e) => unreadable(&e),
     }
 }
 
 /// The effect of `rp_filter`: an interface is checked by the larger of its own value and that of "all"
 /// (`IN_DEV_RPFILTER` in include/linux/inetdevice.h).
-fn source_check(reader: &Reader<'_>, directory: &str, all: &str, desired: &str) -> Result<Proof> {
-    let mut worst: Option<(u64, String)> = None;
-    for name in reader.list(format!("/proc/sys/{directory}"))?.iter() {
-        if name == "all" || name == "default" {
-            continue;
+fn source_check(reader: &Reader<'_>, directory: &str, all: &str, desired: &str) -> Proof {
+    let number = |file: &str, text: &str| {
+        text.trim()
+            .parse::<u64>()
+            .map_err(|_| Proof::Unknown(format!("{file} is \"{text}\", expected a number")))
+    };
+    let checked = || -> Result<Option<(u64, String)>, Proof> {
+        let all = number(&format!("/proc/sys/{directory}/all/rp_filter"), all)?;
+        let mut worst: Option<(u64, String)> = None;
+        let names = reader
+            .list(format!("/proc/sys/{directory}"))
+            .map_err(|e| unreadable(&e))?;
+        for name in names.iter() {
+            if name == "all" || name == "default" {
+                continue;
+            }
+            let file = format!("/proc/sys/{directory}/{name}/rp_filter");
+            let own = match reader.value(&file).map_err(|e| unreadable(&e))? {
+                Some(own) => number(&file, &own)?,
+                // An interface that went away since the directory was listed is no longer checked.
+                None if !reader
+                    .root()
+                    .exists(format!("/proc/sys/{directory}/{name}")) =>
+                {
+                    continue;
+                }
+                None => return Err(Proof::Unknown(format!("there is no {file}"))),
+            };
+            let value = all.max(own);
+            if value.to_string() != desired
+                && worst.as_ref().is_none_or(|(known, _)| value > *known)
+            {
+                worst = Some((value, name.clone()));
+            }
         }
-        let own = reader.value(format!("/proc/sys/{directory}/{name}/rp_filter"))?;
-        let number = |text: &str| text.trim().parse::<u64>().unwrap_or(0);
-        let value = number(all).max(number(&own.unwrap_or_default()));
-        if value.to_string() != desired && worst.as_ref().is_none_or(|(known, _)| value > *known) {
-            worst = Some((value, name.clone()));
-        }
+        Ok(worst)
+    };
+    match checked() {
+        Ok(None) => Proof::Holds(desired.to_owned()),
+        Ok(Some((value, name))) => Proof::Differs(format!("{value} on {name}")),
+        Err(unknown) => unknown,
     }
-    Ok(match worst {
-        None => Proof::Holds(desired.to_owned()),
-        Some((value, name)) => Proof::Differs(format!("{value} on {name}")),
-    })
+}
+
+/// The proof of what cannot be read.
+fn unreadable(e: &Error) -> Proof {
+    if e.kind == Kind::NeedsRoot {
+        Proof::NotPermitted(e.to_string())
+    } else {
+        Proof::Unknown(e.to_string())
+    }
 }
 
 /// The proofs of a pattern: those of every path that it stands for now.
-fn prove_pattern(
-    key: &SysctlKey,
-    desired: &str,
-    cx: &Context<'_>,
-    reader: &Reader<'_>,
-) -> Result<Proofs> {
-    let paths: Vec<String> = expand(reader, &key.path())?
+fn prove_pattern(key: &SysctlKey, desired: &str, cx: &Context<'_>, reader: &Reader<'_>) -> Proofs {
+    let expanded = match expand(reader, &key.path()) {
+        Ok(expanded) => expanded,
+        Err(e) => {
+            let (saved, fix) = sysctl_files::saved(reader, &key.path(), desired);
+            return Proofs {
+                saved,
+                live: unreadable(&e),
+                effect: unreadable(&e),
+                fix,
+            };
+        }
+    };
+    let paths: Vec<String> = expanded
         .into_iter()
         .filter(|path| !spelled_out(cx, &path.chars().map(swap).collect::<String>()))
         .collect();
     if paths.is_empty() {
         let why = format!("nothing in /proc/sys matches {key} now");
         let (saved, fix) = sysctl_files::saved(reader, &key.path(), desired);
-        return Ok(Proofs {
+        return Proofs {
             saved,
             live: Proof::None(why.clone()),
             effect: Proof::None(why),
             fix,
-        });
+        };
     }
     let worst = |proofs: Vec<(Proof, Option<String>)>| {
         let holds = |proof: &Proof| matches!(proof, Proof::Holds(_));
@@ -302,17 +342,21 @@ fn prove_pattern(
     });
     let effect = match key.path().strip_suffix("/*/rp_filter") {
         Some(directory) => {
-            let all = reader.value(format!("/proc/sys/{directory}/all/rp_filter"))?;
-            source_check(reader, directory, &all.unwrap_or_default(), desired)?
+            let file = format!("/proc/sys/{directory}/all/rp_filter");
+            match reader.value(&file) {
+                Ok(Some(all)) => source_check(reader, directory, &all, desired),
+                Ok(None) => Proof::Unknown(format!("there is no {file}")),
+                Err(e) => unreadable(&e),
+            }
         }
         None => live.clone(),
     };
-    Ok(Proofs {
+    Proofs {
         saved,
         live,
         effect,
         fix: saved_fix.or(fix),
-    })
+    }
 }
 
 /// The paths below `/proc/sys` that a pattern matches.

@@ -122,9 +122,7 @@ fn take(
     })?;
     let mut outputs = Vec::new();
     let outcome = match &step.after {
-        _ if absent.is_some() => Outcome::Refused {
-            why: absent.map(|e| e.to_string()).unwrap_or_default(),
-        },
+        after if absent.is_some() => unreadable(after, absent.as_ref()),
         After::Set(artifact) => make(root, units, artifact, &mut outputs),
         After::Restore { target, state } => restore(root, units, target, state),
     };
@@ -134,6 +132,20 @@ fn take(
         outputs,
     })?;
     Ok(outcome)
+}
+
+/// A target whose state cannot be read is not changed. A kernel value or a thread that is not there is passed over; a
+/// file that cannot be read stops the apply.
+fn unreadable(after: &After, error: Option<&Error>) -> Outcome {
+    let why = error.map(Error::in_one_line).unwrap_or_default();
+    match after {
+        After::Set(Artifact::Kernel { .. } | Artifact::Thread { .. })
+        | After::Restore {
+            state: State::Kernel { .. } | State::Thread { .. },
+            ..
+        } => Outcome::Refused { why },
+        _ => Outcome::Failed { why },
+    }
 }
 
 fn path_of(artifact: &Artifact) -> Option<&Path> {

@@ -3,10 +3,12 @@
 //! Units apply the profile as it was at setup, however the file is edited later; `plan` and `verify` without options
 //! use the same file and the same overrides as that setup.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use hftune_model::profile::{Origin, Profile, Resolved};
 use hftune_model::setting::Artifact;
-use hftune_model::{CpuSet, Error, Result, profile::Profile};
+use hftune_model::{CpuSet, Error, Kind, Result};
 use hftune_sys::Root;
 use serde::{Deserialize, Serialize};
 
@@ -56,12 +58,46 @@ impl InForce {
         let Some(text) = root.read_text_if_present(PATH)? else {
             return Ok(None);
         };
-        serde_json::from_str(&text).map(Some).map_err(|e| {
+        let in_force: Self = serde_json::from_str(&text).map_err(|e| {
             Error::invalid(format!("it cannot be understood: {e}"))
                 .at(root.shown(PATH.as_ref()))
                 .line(e.line())
-                .hint("hftune setup --profile FILE writes it again")
-        })
+        })?;
+        if in_force.schema != SCHEMA {
+            let what = format!("it is of {:?}, expected {SCHEMA:?}", in_force.schema);
+            return Err(Error::invalid(what).at(root.shown(PATH.as_ref())));
+        }
+        Ok(Some(in_force))
+    }
+
+    /// The same, where a damaged record, or one of another version, counts as none: the warning says so. Otherwise
+    /// `setup`, which writes it again, could not run either.
+    pub fn read_or_warn(root: &Root) -> Result<(Option<Self>, Option<String>)> {
+        match Self::read(root) {
+            Ok(in_force) => Ok((in_force, None)),
+            Err(e) if e.kind == Kind::NeedsRoot => Err(e),
+            Err(e) => {
+                let warning = format!(
+                    "{e}; what the last setup chose is therefore not known, and hftune setup [--profile FILE] writes it again"
+                );
+                Ok((None, Some(warning)))
+            }
+        }
+    }
+
+    /// The profile as it was resolved then, with the origin of each value.
+    pub fn into_resolved(self) -> Resolved {
+        let values =
+            serde_json::to_value(&self.profile).expect("a profile is maps, lists and scalars");
+        let mut origins = BTreeMap::new();
+        for (key, value) in values.as_object().into_iter().flatten() {
+            keys(key, value, &mut origins);
+        }
+        Resolved {
+            profile: self.profile,
+            origins,
+            layers: vec![Origin::LastSetup.to_string()],
+        }
     }
 
     /// The file that a setup leaves.
@@ -73,6 +109,21 @@ impl InForce {
             path: PATH.into(),
             content,
             mode: 0o644,
+        }
+    }
+}
+
+/// The keys of the values below a key, as a profile writes them.
+fn keys(key: &str, value: &serde_json::Value, origins: &mut BTreeMap<String, Origin>) {
+    match value {
+        serde_json::Value::Object(table) => {
+            for (name, value) in table {
+                keys(&format!("{key}.{name}"), value, origins);
+            }
+        }
+        serde_json::Value::Null => {}
+        _ => {
+            origins.insert(key.to_owned(), Origin::LastSetup);
         }
     }
 }

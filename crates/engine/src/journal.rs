@@ -1,9 +1,10 @@
 //! The journal: one file a transaction in `/var/lib/hftune/transactions`, a JSON record a line, each on disk before what
 //! it announces is done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
+use hftune_model::finding::Verdict;
 use hftune_model::setting::Artifact;
 use hftune_model::transaction::{
     After, JOURNAL_VERSION, Outcome, Output, Record, State, Status, TakenStep, Transaction,
@@ -97,7 +98,8 @@ fn ids(root: &Root) -> Result<Vec<String>> {
 
 /// Every transaction, oldest first.
 pub fn read_all(root: &Root) -> Result<Vec<Transaction>> {
-    ids(root)?.iter().map(|id| read(root, id)).collect()
+    let read = ids(root)?.into_iter().map(|id| read(root, &id));
+    read.filter_map(Result::transpose).collect()
 }
 
 /// Every transaction, or none where only root may read them.
@@ -108,9 +110,14 @@ pub fn read_all_permitted(root: &Root) -> Result<Vec<Transaction>> {
     }
 }
 
-fn read(root: &Root, id: &str) -> Result<Transaction> {
+/// Reads a transaction; `None` where not even its first line was written: nothing was changed then.
+fn read(root: &Root, id: &str) -> Result<Option<Transaction>> {
     let path = path_of(id);
-    parse(id, &root.read_text(&path)?).map_err(|e| Error {
+    let text = root.read_text(&path)?;
+    if !text.contains('\n') {
+        return Ok(None);
+    }
+    parse(id, &text).map(Some).map_err(|e| Error {
         path: Some(root.shown(&path)),
         ..e
     })
@@ -219,43 +226,71 @@ fn step_mut(transaction: &mut Transaction, number: usize) -> Option<&mut TakenSt
         .find(|step| step.number == number)
 }
 
-/// The state of every target before hftune first changed it, over all transactions that are in force.
-pub fn baseline(transactions: &[Transaction]) -> BTreeMap<String, State> {
-    let mut first = BTreeMap::new();
-    for transaction in transactions
-        .iter()
-        .filter(|t| t.status != Status::RolledBack)
-    {
+/// A target that hftune holds.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// Its state before hftune first changed it.
+    pub before: State,
+    /// What hftune last made of it.
+    pub last: After,
+    /// The boot in which it was first changed.
+    pub boot_id: Option<String>,
+}
+
+/// Every target that hftune holds, over all transactions that are in force.
+pub fn held(transactions: &[Transaction]) -> BTreeMap<String, Held> {
+    let mut held = BTreeMap::new();
+    let in_force = |t: &&Transaction| t.status != Status::RolledBack;
+    for transaction in transactions.iter().filter(in_force) {
         for step in transaction.steps.iter().filter(|step| !step.undone) {
+            let made = !matches!(
+                step.outcome,
+                Some(Outcome::Refused { .. } | Outcome::Untried { .. })
+            );
             match &step.after {
-                After::Set(artifact) => {
-                    first
-                        .entry(artifact.target())
-                        .or_insert_with(|| step.before.clone());
+                After::Set(artifact) if made => {
+                    held.entry(artifact.target())
+                        .or_insert_with(|| Held {
+                            before: step.before.clone(),
+                            last: step.after.clone(),
+                            boot_id: transaction.boot_id.clone(),
+                        })
+                        .last = step.after.clone();
                 }
-                After::Restore { target, .. } => {
-                    // Back to the baseline: hftune no longer holds this target.
-                    first.remove(target);
+                // Back to what it was: hftune no longer holds it. A put-back that failed is still due.
+                After::Restore { target, .. } if step.outcome == Some(Outcome::Made) => {
+                    held.remove(target);
                 }
+                _ => {}
             }
         }
     }
-    first
+    held
 }
 
-/// Targets that could not be made so during this boot, with the reason: they are not tried again.
-pub fn refused(transactions: &[Transaction], boot_id: Option<&str>) -> BTreeMap<String, String> {
-    let mut refused = BTreeMap::new();
+/// Artifacts that could not be made so during this boot, with the verdict and the reason: they are not tried again.
+/// Another value for the same target is.
+pub fn refused(
+    transactions: &[Transaction],
+    boot_id: Option<&str>,
+) -> HashMap<Artifact, (Verdict, String)> {
+    let mut refused = HashMap::new();
     let this_boot = |t: &&Transaction| boot_id.is_some() && t.boot_id.as_deref() == boot_id;
     for transaction in transactions.iter().filter(this_boot) {
-        for step in &transaction.steps {
-            let why = match &step.outcome {
-                Some(Outcome::Refused { why }) => format!("refused earlier in this boot: {why}"),
-                Some(Outcome::Untried { why }) => why.clone(),
+        for step in transaction.steps.iter().filter(|step| !step.undone) {
+            let answer = match &step.outcome {
+                Some(Outcome::Refused { why }) => (
+                    Verdict::NotPermitted,
+                    format!("refused earlier in this boot: {why}"),
+                ),
+                Some(Outcome::Untried { why }) => (Verdict::NotPermitted, why.clone()),
+                Some(Outcome::Rounded { got }) => {
+                    (Verdict::Rounded, format!("the kernel made it {got}"))
+                }
                 _ => continue,
             };
             if let After::Set(artifact) = &step.after {
-                refused.insert(artifact.target(), why);
+                refused.insert(artifact.clone(), answer);
             }
         }
     }

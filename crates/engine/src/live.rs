@@ -1,14 +1,12 @@
 //! Live: what the units do at boot. Kernel values of some domains, as the profile in force has them; no file is touched.
 
-use std::collections::BTreeMap;
-
 use hftune_model::Result;
-use hftune_model::profile::Resolved;
 use hftune_model::setting::Artifact;
 use hftune_sys::{Reader, Root};
 
 use crate::in_force::{Choices, InForce};
-use crate::machine::{Machine, desired};
+use crate::machine::{Asked, Machine, desired, resolve};
+use crate::profile::built_in;
 use crate::target;
 
 /// What became of the values.
@@ -20,28 +18,28 @@ pub struct Applied {
     pub unchanged: usize,
     /// What the kernel refused, with its answer.
     pub refused: Vec<String>,
+    /// What was used in place of what cannot be used.
+    pub warnings: Vec<String>,
 }
 
 /// Makes the kernel hold the values of these domains.
 ///
 /// What the kernel refuses does not stop the rest, and is no failure of the boot: verify judges it.
 pub fn apply(root: &Root, domains: &[String]) -> Result<Applied> {
-    let machine = match InForce::read(root)? {
-        Some(in_force) => {
-            let resolved = Resolved {
-                profile: in_force.profile,
-                origins: BTreeMap::new(),
-                layers: vec!["the last setup".to_owned()],
-            };
-            Machine::with_profile(root, in_force.choices, resolved)?
-        }
-        None => Machine::read(root, Choices::default())?,
-    };
+    let machine = Machine::with_profile(root, asked(root)?);
     let wanted = desired(&machine.context(), |name| {
         domains.iter().any(|domain| domain == name)
     });
     let reader = Reader::new(root);
-    let mut applied = Applied::default();
+    let mut applied = Applied {
+        warnings: machine.warnings.clone(),
+        ..Applied::default()
+    };
+    if let Some(refused) = &machine.refused {
+        applied
+            .warnings
+            .push(format!("{}: {}", refused.id, refused.reason));
+    }
     for artifact in wanted
         .settings
         .iter()
@@ -64,4 +62,29 @@ pub fn apply(root: &Root, domains: &[String]) -> Result<Applied> {
         }
     }
     Ok(applied)
+}
+
+/// The setup in force, its `--force` included. Where its record is damaged, the profile of the host, else the built-in
+/// one: a boot with the wrong values of a few settings is better than one with none.
+fn asked(root: &Root) -> Result<Asked> {
+    let (in_force, damage) = InForce::read_or_warn(root)?;
+    if let Some(in_force) = in_force {
+        return Ok(Asked {
+            choices: in_force.choices.clone(),
+            resolved: in_force.into_resolved(),
+            warnings: Vec::new(),
+        });
+    }
+    match (resolve(root, Choices::default()), damage) {
+        // Its warning is in what was resolved, too.
+        (Err(e), Some(damage)) => Ok(Asked {
+            choices: Choices::default(),
+            resolved: built_in("hft").expect("hft is built in"),
+            warnings: vec![
+                damage,
+                format!("{e}; the built-in profile is used in its place"),
+            ],
+        }),
+        (resolved, _) => resolved,
+    }
 }

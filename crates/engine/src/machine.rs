@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use hftune_domains::{ALL, Context, Desired, cpu_split};
 use hftune_model::cpu_plan::CpuPlan;
-use hftune_model::finding::{Finding, Proof, Verdict};
+use hftune_model::finding::{Finding, Proof, Skipped, Verdict};
 use hftune_model::host::Host;
 use hftune_model::plan::{Change, Plan, Step};
-use hftune_model::profile::{Profile, Resolved};
+use hftune_model::profile::{Origin, Profile, Resolved};
 use hftune_model::setting::When;
 use hftune_model::transaction::After;
-use hftune_model::{Result, transaction::Transaction};
+use hftune_model::{Kind, Result, transaction::Transaction};
 use hftune_sys::{Reader, Root};
 
 use crate::in_force::{Choices, InForce};
@@ -32,33 +32,70 @@ pub struct Machine<'r> {
     pub resolved: Resolved,
     /// The split of the CPUs.
     pub cpus: CpuPlan,
+    /// Why the profile's split of the CPUs is not made, where it is refused.
+    pub refused: Option<Skipped>,
     /// The options in force.
     pub choices: Choices,
     /// The binary that units call.
     pub binary: PathBuf,
+    /// What the operator should know about where the profile came from.
+    pub warnings: Vec<String>,
+}
+
+/// The options in force and the profile that follows from them.
+#[derive(Debug)]
+pub struct Asked {
+    /// The options.
+    pub choices: Choices,
+    /// The profile.
+    pub resolved: Resolved,
+    /// What could not be read and was replaced.
+    pub warnings: Vec<String>,
 }
 
 impl<'r> Machine<'r> {
     /// Reads the host and resolves the profile. Options that are not given are those of the last setup.
     pub fn read(root: &'r Root, given: Choices) -> Result<Self> {
-        let (choices, resolved) = resolve(root, given)?;
-        Self::with_profile(root, choices, resolved)
+        let typed = given.housekeeping.is_some();
+        let machine = Self::with_profile(root, resolve(root, given)?);
+        // A list of the command line that does not fit is a mistake of this moment, and nothing is done.
+        if typed && machine.refused.is_some() {
+            cpu_split::split(
+                &machine.host,
+                &machine.resolved.profile,
+                machine.choices.force,
+            )?;
+        }
+        Ok(machine)
     }
 
     /// Reads the host for a profile that is resolved already.
-    pub fn with_profile(root: &'r Root, choices: Choices, resolved: Resolved) -> Result<Self> {
+    pub fn with_profile(root: &'r Root, asked: Asked) -> Self {
+        let Asked {
+            choices,
+            resolved,
+            warnings,
+        } = asked;
         let reader = Reader::new(root);
         let host = crate::host::read(&reader);
-        let cpus = cpu_split::split(&host, &resolved.profile, choices.force)?;
+        let (cpus, refused) = match cpu_split::split(&host, &resolved.profile, choices.force) {
+            Ok(cpus) => (cpus, None),
+            Err(e) => {
+                let (cpus, refused) = cpu_split::refused(&host, &e);
+                (cpus, Some(refused))
+            }
+        };
         let binary = installed_binary(root).unwrap_or_else(|| PathBuf::from(INSTALLED[1]));
-        Ok(Self {
+        Self {
             reader,
             host,
             resolved,
             cpus,
+            refused,
             choices,
             binary,
-        })
+            warnings,
+        }
     }
 
     /// What domains decide from.
@@ -74,7 +111,9 @@ impl<'r> Machine<'r> {
 
     /// What the profile wants of this host.
     pub fn desired(&self) -> Desired {
-        desired(&self.context(), |_| true)
+        let mut desired = desired(&self.context(), |_| true);
+        desired.skipped.splice(0..0, self.refused.clone());
+        desired
     }
 
     /// The proofs of every setting, in order.
@@ -119,9 +158,10 @@ impl<'r> Machine<'r> {
         let desired = self.desired();
         let findings = self.prove(&desired)?;
         let past = Past {
-            baseline: journal::baseline(transactions),
+            held: journal::held(transactions),
             refused: journal::refused(transactions, self.host.kernel.boot_id.as_deref()),
             programs: journal::programs(transactions),
+            boot_id: self.host.kernel.boot_id.clone(),
         };
         let profile = &self.resolved.profile;
         let mut plan = plan(
@@ -139,6 +179,7 @@ impl<'r> Machine<'r> {
             plan.warnings
                 .push(format!("{}: {}", finding.id, finding.reason));
         }
+        plan.warnings.extend(self.warnings.iter().cloned());
         self.remember(&mut plan);
         Ok(plan)
     }
@@ -184,13 +225,17 @@ impl<'r> Machine<'r> {
     }
 }
 
-/// The options in force and the profile that follows from them. Options that are not given are those of the last setup.
-pub fn resolve(root: &Root, given: Choices) -> Result<(Choices, Resolved)> {
-    let choices = match InForce::read(root)? {
-        Some(last) => Choices {
-            profile: given.profile.or(last.choices.profile),
-            housekeeping: given.housekeeping.or(last.choices.housekeeping),
-            force: given.force || last.choices.force,
+/// The options in force and the profile that follows from them. Options that are not given are those of the last setup,
+/// but for `--force`, which overrides a guard once and is given anew.
+pub fn resolve(root: &Root, given: Choices) -> Result<Asked> {
+    let (last, warning) = InForce::read_or_warn(root)?;
+    let mut warnings = Vec::from_iter(warning);
+    let given_profile = given.profile.is_some();
+    let choices = match &last {
+        Some(InForce { choices: last, .. }) => Choices {
+            profile: given.profile.or_else(|| last.profile.clone()),
+            housekeeping: given.housekeeping.or_else(|| last.housekeeping.clone()),
+            force: given.force,
         },
         None => given,
     };
@@ -201,8 +246,33 @@ pub fn resolve(root: &Root, given: Choices) -> Result<(Choices, Resolved)> {
             toml::Value::String(list.to_string()),
         ));
     }
-    let resolved = crate::profile::load(root, choices.profile.as_deref(), &overrides)?;
-    Ok((choices, resolved))
+    let loaded = crate::profile::load(root, choices.profile.as_deref(), &overrides);
+    let resolved = match (loaded, last) {
+        // The file of the last setup is in a place that this user cannot read, or is gone: its values are known.
+        (Err(e), Some(last))
+            if !given_profile
+                && choices.profile.is_some()
+                && matches!(e.kind, Kind::NeedsRoot | Kind::Missing | Kind::Io) =>
+        {
+            warnings.push(format!(
+                "{e}; the profile is taken as the last setup found it"
+            ));
+            let mut resolved = last.into_resolved();
+            if let Some(list) = &choices.housekeeping {
+                resolved.profile.cpus.housekeeping = Some(list.clone());
+                resolved
+                    .origins
+                    .insert("cpus.housekeeping".to_owned(), Origin::CommandLine);
+            }
+            resolved
+        }
+        (loaded, _) => loaded?,
+    };
+    Ok(Asked {
+        choices,
+        resolved,
+        warnings,
+    })
 }
 
 fn context<'a>(

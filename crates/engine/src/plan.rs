@@ -2,7 +2,8 @@
 //!
 //! Pure but for looking whether an artifact is in place.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
 
 use hftune_domains::Desired;
 use hftune_domains::unit::UNITS;
@@ -13,15 +14,18 @@ use hftune_model::setting::{Artifact, Setting, When};
 use hftune_model::transaction::{After, State};
 use hftune_sys::Reader;
 
+use crate::journal::Held;
 use crate::target;
 
 /// What the journal knows that a plan depends on.
 #[derive(Debug, Default)]
 pub struct Past {
-    /// The state of every target before hftune first changed it.
-    pub baseline: BTreeMap<String, State>,
-    /// Targets that the kernel refused during this boot, with its answer.
-    pub refused: BTreeMap<String, String>,
+    /// Every target that hftune holds.
+    pub held: BTreeMap<String, Held>,
+    /// Artifacts that could not be made so during this boot, with the verdict and the reason.
+    pub refused: HashMap<Artifact, (Verdict, String)>,
+    /// The present boot.
+    pub boot_id: Option<String>,
     /// Programs that earlier setups ran; they run again when what they read is put back.
     pub programs: Vec<Artifact>,
 }
@@ -63,27 +67,26 @@ pub fn plan(
         for artifact in &setting.artifacts {
             let key = artifact.target();
             let slot = *seen.entry(key.clone()).or_insert_with(|| {
-                if let Some(why) = past.refused.get(&key)
-                    && !target::in_place(reader, artifact)
-                {
-                    refused = Some(why.clone());
+                if target::in_place(reader, artifact) {
                     return None;
                 }
-                (!target::in_place(reader, artifact)).then(|| {
-                    missing.push((artifact, Vec::new()));
-                    missing.len() - 1
-                })
+                if let Some(answer) = past.refused.get(artifact) {
+                    refused = Some(answer.clone());
+                    return None;
+                }
+                missing.push((artifact, Vec::new()));
+                Some(missing.len() - 1)
             });
             if let Some(slot) = slot {
                 missing[slot].1.push(setting.id.clone());
                 needed = true;
             }
         }
-        if let Some(why) = refused {
+        if let Some((verdict, reason)) = refused {
             plan.skipped.push(Skipped {
                 id: setting.id.clone(),
-                verdict: Verdict::NotPermitted,
-                reason: why,
+                verdict,
+                reason,
                 fix: None,
             });
         } else if needed && (differs(finding) || !served_elsewhere(setting, desired, findings)) {
@@ -92,7 +95,7 @@ pub fn plan(
             plan.unchanged += 1;
         }
     }
-    restart_changed_units(&mut missing, desired);
+    follow_changed_files(&mut missing, desired);
     plan.steps = missing
         .into_iter()
         .map(|(artifact, ids)| Step {
@@ -141,28 +144,35 @@ fn change(setting: &Setting, finding: &Finding) -> Change {
         id: setting.id.clone(),
         from,
         to: setting.desired.clone(),
-        when: setting.when,
+        // What the running kernel was booted with already takes no reboot to be saved.
+        when: if matches!(finding.live, Proof::Holds(_)) {
+            When::Now
+        } else {
+            setting.when
+        },
         why: setting.doc.why.to_owned(),
     }
 }
 
-/// A unit whose file changes is started again, although it is active.
-fn restart_changed_units<'d>(missing: &mut Vec<(&'d Artifact, Vec<String>)>, desired: &'d Desired) {
-    let changed: BTreeSet<String> = missing
+/// A unit whose file changes is started again although it is active, and a program whose input changes runs again.
+fn follow_changed_files<'d>(missing: &mut Vec<(&'d Artifact, Vec<String>)>, desired: &'d Desired) {
+    let changed: BTreeSet<PathBuf> = missing
         .iter()
         .filter_map(|(artifact, _)| match artifact {
-            Artifact::File { path, .. } => {
-                path.strip_prefix(UNITS).ok()?.to_str().map(str::to_owned)
-            }
+            Artifact::File { path, .. } => Some(path.clone()),
             _ => None,
         })
         .collect();
     for setting in &desired.settings {
         for artifact in &setting.artifacts {
-            if let Artifact::Unit { name, active: true } = artifact
-                && changed.contains(name)
-                && !missing.iter().any(|(known, _)| *known == artifact)
-            {
+            let follows = match artifact {
+                Artifact::Unit { name, active: true } => {
+                    changed.contains(&Path::new(UNITS).join(name))
+                }
+                Artifact::Made { inputs, .. } => inputs.iter().any(|input| changed.contains(input)),
+                _ => false,
+            };
+            if follows && !missing.iter().any(|(known, _)| *known == artifact) {
                 missing.push((artifact, vec![setting.id.clone()]));
             }
         }
@@ -176,36 +186,39 @@ fn put_back(reader: &Reader<'_>, plan: &mut Plan, desired: &Desired, past: &Past
         .iter()
         .flat_map(|setting| setting.artifacts.iter().map(Artifact::target))
         .collect();
-    for (key, state) in &past.baseline {
+    for (key, held) in &past.held {
         let (kind, name) = key.split_once(':').unwrap_or((key, ""));
-        // An interrupt or a thread of an earlier boot is not the one that has its number now, and a program's outputs
-        // follow its inputs.
-        let lasting = match kind {
-            "file" | "unit" => true,
-            "kernel" => !name.starts_with("/proc/irq/") && reader.root().exists(name),
-            _ => false,
-        };
-        if wanted.contains(key) || !lasting {
+        let state = &held.before;
+        let same_boot = past.boot_id.is_some() && past.boot_id == held.boot_id;
+        // A program's outputs follow its inputs, below.
+        if wanted.contains(key) || kind == "made" || (target::of_one_boot(kind, name) && !same_boot)
+        {
             continue;
         }
-        let now = match state {
-            State::Kernel { value, .. } => reader.text(name).ok().map(|text| State::Kernel {
-                value: value.clone(),
-                text: text.to_string(),
-            }),
-            State::Unit { .. } => Some(State::Unit {
-                active: target::unit_active(reader.root(), name),
-            }),
-            _ => target::file_state(reader.root(), name.as_ref()).ok(),
+        let Some(now) = present(reader, kind, name, state) else {
+            continue;
         };
-        if now.as_ref() == Some(state) {
+        if now == *state || target::kernel_removed(name.as_ref(), &now) {
+            continue;
+        }
+        if kind == "file" && !target::is_as_made(&now, &held.last) {
+            plan.skipped.push(Skipped {
+                id: key.clone(),
+                verdict: Verdict::Overridden,
+                reason: "the profile no longer wants it, but someone changed it since hftune wrote it, so it is left alone".to_owned(),
+                fix: Some("take the values of hftune out of it by hand".to_owned()),
+            });
             continue;
         }
         plan.changes.push(Change {
             id: key.clone(),
             from: "as an earlier setup left it".to_owned(),
             to: "as it was before hftune".to_owned(),
-            when: When::Now,
+            when: if is_boot_file(name) {
+                When::Reboot
+            } else {
+                When::Now
+            },
             why: "the profile no longer wants it".to_owned(),
         });
         plan.steps.push(Step {
@@ -234,6 +247,39 @@ fn put_back(reader: &Reader<'_>, plan: &mut Plan, desired: &Desired, past: &Past
             });
         }
     }
+}
+
+/// The state of a target as it is now, in the form of a recorded one; `None` where it is gone.
+fn present(reader: &Reader<'_>, kind: &str, name: &str, like: &State) -> Option<State> {
+    let root = reader.root();
+    match (kind, like) {
+        ("kernel", State::Kernel { value, text }) => {
+            let now = reader.text(name).ok()?;
+            // White space is the kernel's own; the same words are the same value.
+            let same = now.split_whitespace().eq(text.split_whitespace());
+            Some(State::Kernel {
+                value: value.clone(),
+                text: if same { text.clone() } else { now.to_string() },
+            })
+        }
+        ("unit", _) => Some(State::Unit {
+            active: target::unit_active(root, name),
+        }),
+        ("thread", _) => {
+            let (pid, comm) = name.split_once(':')?;
+            let cpus = target::thread_cpus(root, pid.parse().ok()?, comm)?;
+            Some(State::Thread { cpus })
+        }
+        ("file", _) => target::file_state(root, name.as_ref()).ok(),
+        _ => None,
+    }
+}
+
+/// Whether a file decides what the next boot's kernel is told.
+fn is_boot_file(path: &str) -> bool {
+    ["/boot/", "/etc/default/grub", "/etc/kernel/"]
+        .iter()
+        .any(|place| path.starts_with(place))
 }
 
 /// Rivals stop first, files come before the values and units that rely on them, and programs see all files.

@@ -105,7 +105,8 @@ pub fn rollback(
             journal.write(&Record::RolledBack { time: now() })?;
             result.transactions.push(transaction.id.clone());
         }
-        result.reboot_required |= transaction.touches_boot();
+        // Undone in the boot in which it was made: the running kernel never had its arguments.
+        result.reboot_required |= transaction.touches_boot() && !same_boot;
     }
     if units::available(root) {
         units.reload()?;
@@ -165,11 +166,14 @@ fn undo(
         State::Absent | State::File { .. } | State::Link { .. } => {
             let path = Path::new(name);
             let now = target::file_state(root, path)?;
-            if now == step.before {
+            if now == step.before || target::kernel_removed(path, &now) {
                 remove_directories(root, step);
                 return Ok(Undone::Nothing);
             }
-            if !force && step.outcome == Some(Outcome::Made) && !is_as_made(&now, &step.after) {
+            if !force
+                && step.outcome == Some(Outcome::Made)
+                && !target::is_as_made(&now, &step.after)
+            {
                 return Err(
                     Error::new(Kind::Conflict, "someone changed it since hftune wrote it")
                         .hint("look at it, then hftune rollback --force puts the old content back"),
@@ -181,14 +185,20 @@ fn undo(
         }
         State::Outputs { files } => {
             let paths: Vec<_> = files.iter().map(|file| file.path.clone()).collect();
-            let untouched = target::outputs_of(root, &paths)? == step.outputs;
+            let now = target::outputs_of(root, &paths)?;
+            if now == *files {
+                return Ok(Undone::Nothing);
+            }
+            let untouched = now == step.outputs;
             if untouched || step.outcome.is_none() {
                 outcome(restore(root, units, &key, &step.before))?;
                 return Ok(Undone::Restored);
             }
             Ok(Undone::RunLater)
         }
-        State::Kernel { .. } | State::Thread { .. } if !same_boot && of_one_boot(kind, name) => {
+        State::Kernel { .. } | State::Thread { .. }
+            if !same_boot && target::of_one_boot(kind, name) =>
+        {
             Ok(Undone::Nothing)
         }
         State::Kernel { .. } if !root.exists(name) => {
@@ -212,28 +222,10 @@ fn undo(
     }
 }
 
-/// Values by interrupt number or process id belong to the boot in which they were read.
-fn of_one_boot(kind: &str, name: &str) -> bool {
-    kind == "thread" || (name.starts_with("/proc/irq/") && name != "/proc/irq/default_smp_affinity")
-}
-
 fn outcome(outcome: Outcome) -> Result<()> {
     match outcome {
         Outcome::Made | Outcome::Rounded { .. } | Outcome::Untried { .. } => Ok(()),
         Outcome::Refused { why } | Outcome::Failed { why } => Err(Error::new(Kind::Io, why)),
-    }
-}
-
-/// Whether a file still is what the step made of it.
-fn is_as_made(now: &State, after: &After) -> bool {
-    match (now, after) {
-        (State::File { content, .. }, After::Set(Artifact::File { content: made, .. })) => {
-            content.bytes().as_deref() == Some(made.as_bytes())
-        }
-        (State::Link { target }, After::Set(Artifact::Link { target: made, .. })) => target == made,
-        (State::Absent, After::Set(Artifact::NoFile { .. })) => true,
-        (now, After::Restore { state, .. }) => now == state,
-        _ => false,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use hftune_model::setting::{Artifact, Compare};
-use hftune_model::transaction::{Content, Output, State};
+use hftune_model::transaction::{After, Content, Output, State};
 use hftune_model::{CpuSet, Error, Kind, Result};
 use hftune_sys::write::Metadata;
 use hftune_sys::{Reader, Root};
@@ -160,8 +160,31 @@ pub fn missing_directories(root: &Root, path: &Path) -> Vec<PathBuf> {
     missing
 }
 
+/// Whether a file still is what a step made of it.
+pub fn is_as_made(now: &State, after: &After) -> bool {
+    match (now, after) {
+        (State::File { content, .. }, After::Set(Artifact::File { content: made, .. })) => {
+            content.bytes().as_deref() == Some(made.as_bytes())
+        }
+        (State::Link { target }, After::Set(Artifact::Link { target: made, .. })) => target == made,
+        (State::Absent, After::Set(Artifact::NoFile { .. })) => true,
+        (now, After::Restore { state, .. }) => now == state,
+        _ => false,
+    }
+}
+
+/// Whether a boot entry that hftune edited went with its kernel: putting it back would offer a kernel that is not there.
+pub fn kernel_removed(path: &Path, now: &State) -> bool {
+    *now == State::Absent && path.starts_with("/boot/loader/entries")
+}
+
+/// Whether a target belongs to the boot in which it was read: interrupt numbers and process ids are given anew.
+pub fn of_one_boot(kind: &str, name: &str) -> bool {
+    kind == "thread" || (name.starts_with("/proc/irq/") && name != "/proc/irq/default_smp_affinity")
+}
+
 /// The CPUs that a thread may use, if it is still the thread of that name.
-fn thread_cpus(root: &Root, pid: u32, comm: &str) -> Option<String> {
+pub fn thread_cpus(root: &Root, pid: u32, comm: &str) -> Option<String> {
     let status = root.read_text(format!("/proc/{pid}/status")).ok()?;
     let field = |name: &str| {
         status

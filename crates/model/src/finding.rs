@@ -218,14 +218,18 @@ fn verdict(when: When, named: [(&str, &Proof); 3]) -> (Verdict, String) {
     for (name, proof) in named {
         if let Proof::Differs(value) = proof {
             match differing.last_mut() {
-                Some((names, last)) if *last == value => *names = format!("{names}, {name}"),
+                Some((proofs, last)) if *last == value => {
+                    *proofs = format!("{proofs}, {name}");
+                }
                 _ => differing.push((name.to_owned(), value)),
             }
         }
     }
     let saved = !matches!(named[0].1, Proof::Differs(_) | Proof::None(_));
     if !differing.is_empty() {
-        return if when == When::Reboot && saved {
+        // An argument that the kernel was booted with and does not act on is wrong, and no reboot mends it.
+        let booted_without = !matches!(named[1].1, Proof::Holds(_));
+        return if when == When::Reboot && saved && booted_without {
             let why = "saved; the running kernel was booted without it";
             (Verdict::RebootPending, why.to_owned())
         } else {

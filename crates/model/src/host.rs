@@ -296,11 +296,17 @@ pub struct Services {
     pub systemd: bool,
     /// Services that would fight with hftune and are installed, in a fixed order.
     pub rivals: Vec<Rival>,
+    /// Every unit that is installed, masked or running, sorted by its name, for a profile that turns off another than a rival.
+    #[serde(skip)]
+    pub units: Vec<Rival>,
+    /// Why the installed units are not all known, where a directory of them cannot be read.
+    #[serde(skip)]
+    pub units_unread: Option<String>,
     /// The active tuned profile (`/etc/tuned/active_profile`), where tuned is installed.
     pub tuned_profile: Option<String>,
 }
 
-/// An installed service that sets what hftune sets.
+/// An installed service, like those that set what hftune sets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
 pub struct Rival {
     /// Unit name, like irqbalance.service.
@@ -311,4 +317,7 @@ pub struct Rival {
     pub masked: bool,
     /// Whether its process is running.
     pub running: bool,
+    /// Whether the administrator's own unit file is where a mask would be: a file in `/etc/systemd/system`.
+    #[serde(skip)]
+    pub own_file: bool,
 }

@@ -671,6 +671,7 @@ mod tests {
                     Rival { unit: "tuned.service".to_owned(), masked: true, ..Rival::default() },
                 ],
                 tuned_profile: Some("throughput-performance".to_owned()),
+                ..Services::default()
             },
             unread: vec!["/boot/grub2/grubenv: cannot read it: Permission denied (os error 13)".to_owned()],
             ..Host::default()

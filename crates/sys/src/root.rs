@@ -219,6 +219,10 @@ impl Root {
         for &dir in missing.iter().rev() {
             let (parent, name) = self.parent(dir)?;
             rustix::fs::mkdirat(&parent, &name, Mode::from_raw_mode(mode))
+                .and_then(|()| {
+                    // mkdir(2) takes the umask off the mode; others must be able to read what hftune leaves.
+                    rustix::fs::chmodat(&parent, &name, Mode::from_raw_mode(mode), AtFlags::empty())
+                })
                 .map_err(|e| Error::io("make the directory", &self.shown(dir), &e.into()))?;
             crate::write::sync_dir(&parent)
                 .map_err(|e| Error::io("sync it", &self.shown(dir), &e))?;

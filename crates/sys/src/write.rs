@@ -1,6 +1,6 @@
 //! Writing so that a crash leaves the old file or the new one, never half of either.
 
-use std::io::{Error as IoError, Write};
+use std::io::{Error as IoError, Read as _, Seek as _, SeekFrom, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
@@ -176,7 +176,8 @@ impl Root {
         write_once(&fd, text).map_err(fail)
     }
 
-    /// Appends to a log of our own and waits until it is on disk.
+    /// Appends to a log of our own and waits until it is on disk. A line that was torn by a crash is cut off first, and a
+    /// line that cannot be written whole is taken back, so that the log always ends with a whole line.
     pub fn append_synced(&self, path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
         let path = path.as_ref();
         let fail = |e: IoError| Error::io("append to it", &self.shown(path), &e);
@@ -184,15 +185,38 @@ impl Root {
         let fd = openat(
             &dir,
             &name,
-            OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+            OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC,
             Mode::from_raw_mode(0o600),
         )
         .map_err(|e| fail(e.into()))?;
         let mut file = std::fs::File::from(fd);
-        file.write_all(bytes).map_err(fail)?;
-        fsync(&file).map_err(|e| fail(e.into()))?;
+        let whole = whole_lines(&mut file).map_err(fail)?;
+        file.set_len(whole).map_err(fail)?;
+        if let Err(e) = file.write_all(bytes).and_then(|()| file.sync_all()) {
+            // Best effort: the next append cuts off what could not be taken back now.
+            let _ = file.set_len(whole);
+            return Err(fail(e));
+        }
         sync_dir(&dir).map_err(fail)
     }
+}
+
+/// Length of a log up to and with its last newline, in bytes.
+fn whole_lines(file: &mut std::fs::File) -> Result<u64, IoError> {
+    let length = file.metadata()?.len();
+    let mut last = [b'\n'];
+    if length > 0 {
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+    }
+    if last == [b'\n'] {
+        return Ok(length);
+    }
+    let mut bytes = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut bytes)?;
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n');
+    Ok(whole.map_or(0, |newline| newline as u64 + 1))
 }
 
 /// One `write` call, as the kernel's files want it.
@@ -296,11 +320,36 @@ mod tests {
     }
 
     #[test]
+    fn a_torn_line_is_cut_off_before_the_next_one() {
+        let (dir, root) = tree();
+        root.append_synced("/log", b"one\n").expect("first");
+        std::fs::OpenOptions::new()
+            .append(true)
+            .open(dir.path().join("log"))
+            .and_then(|mut log| log.write_all(b"tor"))
+            .expect("tear");
+        root.append_synced("/log", b"two\n").expect("second");
+        assert_eq!(root.read("/log").expect("read"), b"one\ntwo\n");
+    }
+
+    #[test]
     fn a_directory_is_no_file() {
         let (_dir, root) = tree();
         root.make_dirs("/etc/default/grub", 0o755)
             .expect("directories");
         assert!(root.read("/etc/default/grub").is_err());
         assert!(root.metadata("/etc/default/grub").is_err());
+    }
+
+    #[test]
+    fn a_directory_has_its_mode_whatever_the_umask() {
+        let (_dir, root) = tree();
+        // Of the whole process, but no other test here looks at a mode that it takes bits off.
+        let old = rustix::process::umask(Mode::from_raw_mode(0o077));
+        let made = root.make_dirs("/var/lib/hftune", 0o755);
+        rustix::process::umask(old);
+        assert_eq!(made.expect("made").len(), 3);
+        assert_eq!(root.mode("/var/lib/hftune"), Some(0o755));
+        assert_eq!(root.mode("/var"), Some(0o755));
     }
 }

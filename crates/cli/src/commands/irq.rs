@@ -11,6 +11,7 @@ pub(super) fn run(root: &Root, command: &Irq) -> Result<Answer> {
     match command {
         Irq::Show { choices, output } => {
             let machine = Machine::read(root, choices.choices()?)?;
+            terminal::warn(&machine.warnings);
             let (irqs, cpus) = (&machine.host.irqs, &machine.cpus);
             Ok(Answer::ok(if output.json {
                 hftune_report::irq::json(irqs, cpus)

@@ -7,7 +7,7 @@ use hftune_engine::live;
 use hftune_model::{Error, Kind, Result};
 use hftune_sys::Root;
 
-use crate::{Answer, commands};
+use crate::{Answer, commands, terminal};
 
 pub(super) fn run(root: &Root, domains: &[String]) -> Result<Answer> {
     if let Some(unknown) = domains
@@ -22,6 +22,7 @@ pub(super) fn run(root: &Root, domains: &[String]) -> Result<Answer> {
     }
     commands::need_root(root, "live")?;
     let applied = live::apply(root, domains)?;
+    terminal::warn(&applied.warnings);
     let mut text = format!(
         "{} values written, {} as desired already\n",
         applied.written, applied.unchanged

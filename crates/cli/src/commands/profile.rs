@@ -12,7 +12,9 @@ use crate::{Answer, terminal};
 pub(super) fn run(root: &Root, command: &Profile) -> Result<Answer> {
     match command {
         Profile::Show { choices, output } => {
-            let (_, resolved) = resolve(root, choices.choices()?)?;
+            let asked = resolve(root, choices.choices()?)?;
+            terminal::warn(&asked.warnings);
+            let resolved = asked.resolved;
             Ok(Answer::ok(if output.json {
                 hftune_report::profile::json(&resolved)
             } else {

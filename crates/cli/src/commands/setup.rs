@@ -45,6 +45,10 @@ pub(super) fn run(root: &Root, args: &ChoiceArgs, yes: bool, json: bool) -> Resu
     };
     let mut failure = None;
     let mut not_made = Vec::new();
+    if plan.steps.is_empty() || yes {
+        // Otherwise the plan that is shown tells them.
+        terminal::warn(&machine.warnings);
+    }
     if !plan.steps.is_empty() {
         if !yes {
             terminal::show(&hftune_report::plan::human(&plan, terminal::width()));
@@ -71,11 +75,13 @@ pub(super) fn run(root: &Root, args: &ChoiceArgs, yes: bool, json: bool) -> Resu
     // What is there now is read afresh: a setting is done when it is proved, not when it was written.
     let after = Machine::read(root, choices)?;
     let findings = after.verify()?;
-    result.reboot_required = findings.iter().any(|f| f.verdict == Verdict::RebootPending);
-    let code = if failure.is_some() {
-        1
-    } else {
-        exit_code(&findings)
+    // Arguments that were put back are no setting of the profile any more; the running kernel still has them.
+    result.reboot_required =
+        plan.needs_reboot() || findings.iter().any(|f| f.verdict == Verdict::RebootPending);
+    let code = match exit_code(&findings) {
+        _ if failure.is_some() => 1,
+        0 if result.reboot_required => 4,
+        code => code,
     };
     let text = if json {
         hftune_report::to_json(&result)

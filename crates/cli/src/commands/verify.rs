@@ -11,6 +11,7 @@ use crate::{Answer, terminal};
 
 pub(super) fn run(root: &Root, args: &Verify) -> Result<Answer> {
     let machine = Machine::read(root, args.choices.choices()?)?;
+    terminal::warn(&machine.warnings);
     let mut findings = machine.verify()?;
     if !args.only.is_empty() {
         findings.retain(|finding| args.only.iter().any(|only| selects(only, &finding.id)));

@@ -127,6 +127,11 @@ pub fn wanted(cx: &Context<'_>) -> (Vec<Argument>, Vec<Skipped>) {
                     skipped.push(skip(name, Verdict::NotApplicable, reason, None));
                     continue;
                 }
+                if template.contains("{housekeeping}") && cx.cpus.housekeeping.is_empty() {
+                    let reason = format!("the CPUs of this host are not known: {}", cx.cpus.why);
+                    skipped.push(skip(name, Verdict::NotPermitted, reason, None));
+                    continue;
+                }
                 let value = template
                     .replace("{isolated}", &cx.cpus.isolated.to_string())
                     .replace("{housekeeping}", &cx.cpus.housekeeping.to_string());

@@ -211,6 +211,14 @@ fn the_pages_of_the_node_are_the_proof() {
         (good.verdict, good.effect),
         (Verdict::Ok, Proof::Holds("1024, 1000 free".to_owned()))
     );
+    for broken in [
+        &[saved, (&total, "1024\n"), (&free, "rubbish\n")][..],
+        &[saved, (&total, "1024\n")],
+    ] {
+        let unknown = finding(broken);
+        assert!(matches!(unknown.effect, Proof::Unknown(_)), "{unknown:?}");
+        assert_eq!(unknown.verdict, Verdict::Unknown);
+    }
     let stock = finding(&[(&total, "0\n"), (&free, "0\n")]);
     assert_eq!(
         (stock.verdict, stock.fix.as_deref()),

@@ -236,6 +236,17 @@ fn rp_filter_counts_as_the_larger_of_all_and_the_interface() {
         bridge.fix.as_deref(),
         Some("sysctl -w net/ipv4/conf/docker0/rp_filter=0")
     );
+    for broken in [
+        ["0", "0", "", "0"],
+        ["0", "0", "rubbish", "0"],
+        ["?", "0", "0", "0"],
+    ] {
+        let unknown = proved(each, broken);
+        assert!(matches!(unknown.effect, Proof::Unknown(_)), "{unknown:?}");
+        assert_ne!(unknown.verdict, Verdict::Ok);
+    }
+    let no_all = finding(&profile, each, &[(OWN, saved), (&lo, "0")]);
+    assert!(matches!(no_all.effect, Proof::Unknown(_)), "{no_all:?}");
     let all_on = proved(each, ["1", "0", "0", "0"]);
     assert_eq!(all_on.effect, Proof::Differs("1 on docker0".to_owned()));
 }

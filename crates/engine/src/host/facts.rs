@@ -129,6 +129,12 @@ impl<'r> Facts<'r> {
         self.noted(path, self.reader.list(path)).unwrap_or_default()
     }
 
+    /// Why a directory that is there cannot be listed.
+    pub(super) fn unlisted(&self, path: &str) -> Option<String> {
+        let error = self.reader.list(path).err()?;
+        (error.kind != Kind::Missing).then(|| error.to_string())
+    }
+
     /// The names in a directory, where a refusal is normal and says nothing.
     pub(super) fn list_if_told(&self, path: &str) -> Rc<[String]> {
         self.reader.list(path).unwrap_or_default()

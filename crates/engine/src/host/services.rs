@@ -1,6 +1,6 @@
 //! systemd, and the services that set what hftune sets.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hftune_model::host::{Rival, Services, Task};
 
@@ -24,7 +24,7 @@ const RIVALS: &[&str] = &[
 const ETC: &str = "/etc/systemd/system";
 
 /// Where a unit file may be: systemd.unit(5), "Unit File Load Path".
-const UNIT_DIRS: &[&str] = &[
+const UNIT_DIRS: [&str; 5] = [
     ETC,
     "/run/systemd/system",
     "/usr/local/lib/systemd/system",
@@ -35,49 +35,101 @@ const UNIT_DIRS: &[&str] = &[
 /// Bytes of a process name (TASK_COMM_LEN less its NUL, include/linux/sched.h).
 const COMM_BYTES: usize = 15;
 
+/// systemd keeps a link here as long as a unit is active (src/core/unit.c, `unit_export_invocation_id`).
+const RUNNING: &str = "/run/systemd/units";
+
 pub(super) fn read(facts: &Facts<'_>, tasks: &[Task]) -> Services {
-    let enabled = enabled_units(facts);
+    let units = units(facts, tasks);
     let rivals = RIVALS
         .iter()
-        .filter_map(|name| rival(facts, name, &enabled, tasks))
+        .filter_map(|name| {
+            let name = format!("{name}.service");
+            let (rival, installed) = units.iter().find(|(unit, _)| unit.unit == name)?;
+            installed.then(|| rival.clone())
+        })
         .collect();
     Services {
         systemd: facts.root().is_dir("/run/systemd/system"),
         rivals,
+        units_unread: UNIT_DIRS.iter().find_map(|dir| facts.unlisted(dir)),
+        units: units.into_iter().map(|(unit, _)| unit).collect(),
         tuned_profile: facts.word("/etc/tuned/active_profile"),
     }
 }
 
-fn rival(
-    facts: &Facts<'_>,
-    name: &str,
-    enabled: &BTreeSet<String>,
-    tasks: &[Task],
-) -> Option<Rival> {
-    let unit = format!("{name}.service");
-    let listed = |dir: &str| facts.list(dir).binary_search(&unit).is_ok();
-    let is_mask = |dir: &str| {
-        listed(dir)
-            && facts.root().link_target(format!("{dir}/{unit}")).as_deref() == Some("/dev/null")
-    };
-    if !UNIT_DIRS.iter().any(|dir| listed(dir) && !is_mask(dir)) {
-        return None;
+/// What the directories of units hold of one unit.
+#[derive(Default)]
+struct Seen {
+    /// More than a mask.
+    installed: bool,
+    masked: bool,
+    own_file: bool,
+}
+
+/// Every unit that is in a directory of units, or running from wherever else; and whether there is more of it than a mask.
+fn units(facts: &Facts<'_>, tasks: &[Task]) -> Vec<(Rival, bool)> {
+    let enabled = enabled_units(facts);
+    let invocations = facts.list(RUNNING);
+    let running: BTreeSet<&str> = invocations
+        .iter()
+        .filter_map(|name| name.strip_prefix("invocation:"))
+        .collect();
+    let comms: BTreeSet<&str> = tasks.iter().map(|task| task.comm.as_str()).collect();
+
+    let mut found: BTreeMap<&str, Seen> = BTreeMap::new();
+    let lists = UNIT_DIRS.map(|dir| (dir, facts.list(dir)));
+    for (dir, names) in &lists {
+        for name in names.iter().filter(|name| is_unit(name)) {
+            // A look at each of the hundreds of files of packages would cost more than all other facts; what a package
+            // ships as a mask is told as installed and off. But for rivals, which are reported.
+            let first = *dir == ETC || dir.starts_with("/run/");
+            let look = first || is_rival(name);
+            let target = look
+                .then(|| facts.root().link_target(format!("{dir}/{name}")))
+                .flatten();
+            let mask = target.as_deref() == Some("/dev/null");
+            let unit = found.entry(name).or_default();
+            unit.installed |= !mask;
+            unit.masked |= mask && first;
+            unit.own_file |= *dir == ETC && target.is_none();
+        }
     }
-    let masked = is_mask(ETC) || is_mask("/run/systemd/system");
-    let comm = &name[..name.len().min(COMM_BYTES)];
-    // systemd keeps this link as long as the unit is active (src/core/unit.c, unit_export_invocation_id); a process
-    // may have been started without systemd.
-    let running = facts
-        .list("/run/systemd/units")
-        .binary_search(&format!("invocation:{unit}"))
-        .is_ok()
-        || tasks.iter().any(|task| task.comm == comm);
-    Some(Rival {
-        enabled: enabled.contains(&unit) && !masked,
-        masked,
-        running,
-        unit,
-    })
+    for unit in running.iter().filter(|unit| is_unit(unit)) {
+        found.entry(unit).or_default().installed = true;
+    }
+    found
+        .into_iter()
+        .map(|(name, seen)| {
+            let process = name.rsplit_once('.').map_or(name, |(process, _)| process);
+            let comm = process.get(..COMM_BYTES).unwrap_or(process);
+            let unit = Rival {
+                unit: name.to_owned(),
+                enabled: enabled.contains(name) && !seen.masked,
+                masked: seen.masked,
+                // A process may have been started without systemd.
+                running: running.contains(name)
+                    || (name.ends_with(".service") && comms.contains(comm)),
+                own_file: seen.own_file,
+            };
+            (unit, seen.installed)
+        })
+        .collect()
+}
+
+fn is_rival(name: &str) -> bool {
+    name.strip_suffix(".service")
+        .is_some_and(|name| RIVALS.contains(&name))
+}
+
+/// Whether a name in a directory of units is that of a unit, and of no drop-in directory, nor of a slice or a scope.
+fn is_unit(name: &str) -> bool {
+    matches!(
+        name.rsplit_once('.'),
+        Some((
+            _,
+            "service" | "socket" | "timer" | "path" | "mount" | "swap" | "target" | "automount"
+        ))
+    )
 }
 
 /// The names of the links in `*.wants` and `*.requires`.

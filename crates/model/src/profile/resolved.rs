@@ -17,6 +17,8 @@ pub enum Origin {
     File(PathBuf, usize),
     /// An option of the command.
     CommandLine,
+    /// The profile as the last setup resolved it.
+    LastSetup,
 }
 
 impl fmt::Display for Origin {
@@ -25,6 +27,7 @@ impl fmt::Display for Origin {
             Self::BuiltIn(name) => write!(f, "built-in {name}"),
             Self::File(path, line) => write!(f, "{}:{line}", path.display()),
             Self::CommandLine => f.write_str("command line"),
+            Self::LastSetup => f.write_str("the last setup"),
         }
     }
 }
