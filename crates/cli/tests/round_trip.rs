@@ -189,3 +189,48 @@ fn a_file_that_someone_changed_since_is_not_overwritten() {
     machine.run(&["rollback", "--yes", "--force"]);
     assert!(!machine.path("/etc/sysctl.d/99-hft.conf").exists());
 }
+
+#[test]
+fn an_entry_that_went_with_its_kernel_is_not_brought_back() {
+    let machine = Machine::rhel9();
+    machine.run(&["setup", "--yes"]);
+    let gone = machine.path("/boot/loader/entries/abc-5.14.0-362.el9.x86_64.conf");
+    std::fs::remove_file(&gone).expect("dnf removes an old kernel");
+    let plan = machine.run(&["plan", "--json"]).expect(0).json();
+    assert!(changes(&plan).is_empty());
+    let rollback = machine.run(&["rollback", "--yes", "--json"]).json();
+    assert_eq!(rollback["not_restored"], serde_json::json!([]));
+    assert!(!gone.exists());
+}
+
+#[test]
+fn a_dropped_boot_argument_makes_the_boot_loader_follow() {
+    let machine = Machine::debian();
+    machine.run(&["setup", "--yes"]);
+    machine.file("/etc/hftune/profile.toml", "[boot]\nrcu_nocbs = false\n");
+    let plan = machine.run(&["plan", "--json"]).expect(3).json();
+    let steps = plan["steps"].as_array().expect("steps");
+    let runs = |step: &&Value| step["program"] == "/usr/sbin/update-grub";
+    assert_eq!(steps.iter().filter(runs).count(), 1, "{steps:#?}");
+}
+
+#[test]
+fn what_someone_edited_since_is_left_alone_when_the_profile_drops_it() {
+    let machine = Machine::rhel9();
+    machine.run(&["setup", "--yes"]);
+    let edited = machine
+        .read("/etc/default/grub")
+        .replace("GRUB_TIMEOUT=5", "GRUB_TIMEOUT=9");
+    machine.file("/etc/default/grub", &edited);
+    machine.file(
+        "/etc/hftune/profile.toml",
+        "[boot]\nisolcpus = false\nnohz_full = false\nrcu_nocbs = false\nirqaffinity = false\n",
+    );
+    let setup = machine.run(&["setup", "--yes", "--json"]).json();
+    assert_eq!(machine.read("/etc/default/grub"), edited);
+    let told = setup["not_changed"].as_array().expect("not changed");
+    assert!(
+        told.iter().any(|not| not["id"] == "file:/etc/default/grub"),
+        "{told:#?}"
+    );
+}
