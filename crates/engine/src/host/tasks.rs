@@ -98,23 +98,27 @@ struct Status<'a> {
 }
 
 fn parse_status(text: &str) -> Result<Status<'_>> {
-    let field = |name: &str| {
-        text.lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
-            .map(str::trim)
-            .ok_or_else(|| Error::invalid(format!("it has no line \"{name}:\"")))
+    const FIELDS: [&str; 4] = ["Name", "PPid", "Threads", "Cpus_allowed_list"];
+    let mut values = [None; FIELDS.len()];
+    // In one pass: there is a file for every task, and fifty lines in each.
+    for (name, value) in text.lines().filter_map(|line| line.split_once(':')) {
+        if let Some(field) = FIELDS.iter().position(|field| *field == name) {
+            values[field].get_or_insert(value.trim());
+        }
+    }
+    let field = |at: usize| {
+        values[at].ok_or_else(|| Error::invalid(format!("it has no line \"{}:\"", FIELDS[at])))
     };
-    let number = |name: &str| {
-        let value = field(name)?;
-        value
-            .parse()
-            .map_err(|_| Error::invalid(format!("{name} is \"{value}\", not a number")))
+    let number = |at: usize| {
+        let value = field(at)?;
+        let what = || Error::invalid(format!("{} is \"{value}\", not a number", FIELDS[at]));
+        value.parse().map_err(|_| what())
     };
     Ok(Status {
-        name: field("Name")?,
-        parent: number("PPid")?,
-        threads: number("Threads")?,
-        allowed: CpuSet::parse_list(field("Cpus_allowed_list")?, None)?,
+        name: field(0)?,
+        parent: number(1)?,
+        threads: number(2)?,
+        allowed: CpuSet::parse_list(field(3)?, None)?,
     })
 }
 
