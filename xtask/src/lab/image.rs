@@ -127,6 +127,11 @@ fn customize(stage: &Path, key: &Path, log: &Path) -> Result<()> {
         "etc/systemd/system/multi-user.target.wants/lab-network.service",
     )?;
 
+    let mut pam = tool::command("chroot");
+    pam.arg(stage)
+        .args(["pam-auth-update", "--package", "--remove", "systemd"]);
+    tool::run_logged(pam.env("DEBIAN_FRONTEND", "noninteractive"), log)?;
+
     let mut keygen = tool::command("ssh-keygen");
     tool::run_logged(
         keygen

@@ -66,7 +66,7 @@ pub const SEED_FILES: [GuestFile; 3] = [
 ];
 
 /// Written when the disk is made.
-pub const FILES: [GuestFile; 9] = [
+pub const FILES: [GuestFile; 11] = [
     file("etc/hostname", "lab\n"),
     file("etc/hosts", include_str!("guest_files/hosts")),
     file("etc/resolv.conf", "# the guest has no network\n"),
@@ -74,6 +74,10 @@ pub const FILES: [GuestFile; 9] = [
     file(
         "etc/fstab",
         "UUID=68667475-6e65-4c61-b000-000000000001 / ext4 errors=remount-ro 0 0\n",
+    ),
+    file(
+        "etc/modprobe.d/lab.conf",
+        include_str!("guest_files/modprobe.conf"),
     ),
     file(
         "etc/ssh/sshd_config.d/lab.conf",
@@ -88,23 +92,41 @@ pub const FILES: [GuestFile; 9] = [
         include_str!("guest_files/lab-network.service"),
     ),
     file(
-        "etc/udev/rules.d/70-lab-nics.rules",
-        include_str!("guest_files/70-lab-nics.rules"),
+        "etc/udev/rules.d/70-lab-control-nic.rules",
+        include_str!("guest_files/70-lab-control-nic.rules"),
+    ),
+    file(
+        "etc/udev/rules.d/90-lab-test-nics.rules",
+        include_str!("guest_files/90-lab-test-nics.rules"),
     ),
 ];
 
 /// Timers that would fire during a measurement, and services that only cost boot time here.
-pub const MASKED: [&str; 10] = [
+///
+/// Logins need no systemd-logind: its PAM module is removed with it.
+pub const MASKED: [&str; 22] = [
     "apt-daily.timer",
     "apt-daily-upgrade.timer",
     "dpkg-db-backup.timer",
     "e2scrub_all.timer",
     "e2scrub_reap.service",
     "fstrim.timer",
+    "getty@tty1.service",
+    "modprobe@configfs.service",
+    "modprobe@dm_mod.service",
     "modprobe@drm.service",
     "modprobe@efi_pstore.service",
-    "systemd-pstore.service",
+    "modprobe@fuse.service",
+    "modprobe@loop.service",
+    "proc-sys-fs-binfmt_misc.automount",
+    "sys-fs-fuse-connections.mount",
+    "sys-kernel-config.mount",
+    "systemd-binfmt.service",
+    "systemd-logind.service",
     "systemd-networkd-wait-online.service",
+    "systemd-pstore.service",
+    "systemd-update-utmp.service",
+    "systemd-update-utmp-runlevel.service",
 ];
 
 /// The key of the installed tree.

@@ -48,10 +48,10 @@ pub fn run(image: &Image, binary: &Path, logs: &Path) -> Result<bool> {
     scenario.stock_timer_rate("stock")?;
 
     plan(&mut scenario)?;
-    setup(&mut scenario, &stock)?;
+    let services = setup(&mut scenario, &stock)?;
     scenario.reboot("tuned")?;
     verified(&mut scenario)?;
-    tuned_state::check(&mut scenario, &stock)?;
+    tuned_state::check(&mut scenario, &services)?;
     roll_back(&mut scenario, &stock)?;
     scenario.reboot("stock again")?;
 
@@ -110,7 +110,8 @@ fn plan(scenario: &mut Scenario) -> Result<()> {
     Ok(())
 }
 
-fn setup(scenario: &mut Scenario, stock: &Stock) -> Result<()> {
+/// Sets up, twice, and judges what was saved; returns the services that were written.
+fn setup(scenario: &mut Scenario, stock: &Stock) -> Result<Vec<String>> {
     say("hftune setup");
     let answer = hftune(scenario, "setup --yes")?;
     exits_with_reboot_missing(&mut scenario.checks, "setup", &answer);
@@ -138,8 +139,8 @@ fn setup(scenario: &mut Scenario, stock: &Stock) -> Result<()> {
         &snapshot::files(scenario.control())?,
     );
 
-    let units = tuned_state::new_services(&stock.files, &files);
-    let paths: Vec<String> = units
+    let services = tuned_state::new_services(&stock.files, &files);
+    let paths: Vec<String> = services
         .iter()
         .map(|unit| format!("/etc/systemd/system/{unit}"))
         .collect();
@@ -178,7 +179,7 @@ fn setup(scenario: &mut Scenario, stock: &Stock) -> Result<()> {
             pending.join(", "),
         );
     }
-    Ok(())
+    Ok(services)
 }
 
 /// The arguments that the next boot will have, as a real shell and GRUB's own checker read them.

@@ -10,8 +10,24 @@ const FOLDERS: &str = "/etc /boot /usr/local";
 /// What it is, and the value that it has.
 pub type Snapshot = BTreeMap<String, String>;
 
-/// Kernel values that change by themselves, or with how much memory the kernel happened to use at boot.
-const VOLATILE: [&str; 0] = [];
+/// Keys, or beginnings of keys, of values that change by themselves, are drawn at boot, or follow the number of pages that
+/// the kernel happened to have free at boot.
+const VOLATILE: [&str; 14] = [
+    "fs.dentry-state",
+    "fs.file-max",
+    "fs.file-nr",
+    "fs.inode-nr",
+    "fs.inode-state",
+    "kernel.ns_last_pid",
+    "kernel.perf_event_max_sample_rate",
+    "kernel.random.",
+    "kernel.threads-max",
+    "net.core.netdev_rss_key",
+    "net.ipv4.tcp_mem",
+    "net.ipv4.udp_mem",
+    "unit/systemd-tmpfiles-clean.service",
+    "user.max_",
+];
 
 /// Every file, folder and link that hftune might touch: type, mode, owner, content or target.
 pub fn files(control: &Control) -> Result<Snapshot> {

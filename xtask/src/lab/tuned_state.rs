@@ -2,7 +2,7 @@
 
 use super::checks::Checks;
 use super::measure::{MEASURED, Measurement};
-use super::scenario::{Scenario, Stock};
+use super::scenario::Scenario;
 use super::snapshot::Snapshot;
 use anyhow::{Context, Result};
 
@@ -32,8 +32,8 @@ const SYSCTLS: [(&str, &str); 13] = [
 /// Services that must be there; one for the CPU's power settings only where the machine has any.
 const SERVICES: [&str; 2] = ["disable-thp.service", "irq-affinity.service"];
 
-/// Asserts the whole state.
-pub fn check(scenario: &mut Scenario, stock: &Stock) -> Result<()> {
+/// Asserts the whole state; `written` are the services that setup wrote.
+pub fn check(scenario: &mut Scenario, written: &[String]) -> Result<()> {
     let cmdline = scenario.control().read("cat /proc/cmdline")?;
     check_arguments(&mut scenario.checks, "/proc/cmdline", &cmdline);
     for file in ["isolated", "nohz_full"] {
@@ -43,7 +43,7 @@ pub fn check(scenario: &mut Scenario, stock: &Stock) -> Result<()> {
     }
     sysctls(scenario)?;
     memory(scenario)?;
-    services(scenario, stock)?;
+    services(scenario, written)?;
 
     let measured = scenario.measure("tuned")?;
     for cpu in MEASURED {
@@ -173,16 +173,14 @@ fn memory(scenario: &mut Scenario) -> Result<()> {
     Ok(())
 }
 
-fn services(scenario: &mut Scenario, stock: &Stock) -> Result<()> {
-    let now = super::snapshot::files(scenario.control())?;
-    let written = new_services(&stock.files, &now);
+fn services(scenario: &mut Scenario, written: &[String]) -> Result<()> {
     for service in SERVICES {
         let there = written.iter().any(|unit| unit == service);
         scenario
             .checks
             .that(format!("{service} was written"), there, "yes", there);
     }
-    for service in &written {
+    for service in written {
         let state = scenario
             .control()
             .run(&format!("systemctl is-active {service}"))?;
