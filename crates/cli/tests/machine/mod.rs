@@ -224,6 +224,10 @@ impl Machine {
         symlink(target, path).expect("link");
     }
 
+    pub fn remove(&self, path: &str) {
+        fs::remove_file(self.path(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
+    }
+
     pub fn read(&self, path: &str) -> String {
         fs::read_to_string(self.path(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
     }
