@@ -24,6 +24,8 @@ pub mod services;
 pub mod sysctl;
 mod sysctl_docs;
 pub mod sysctl_files;
+#[cfg(test)]
+mod test_tree;
 pub mod thp;
 pub mod threads;
 pub mod unit;

@@ -301,35 +301,11 @@ fn in_class(class: &[u8], c: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hftune_sys::Root;
-    use hftune_sys::write::Metadata;
+    use crate::test_tree::tree;
     use proptest::prelude::*;
 
-    fn host(files: &[(&str, &str)]) -> (tempfile::TempDir, Root) {
-        let dir = tempfile::tempdir().expect("temporary directory");
-        let root = Root::tree(dir.path()).expect("root");
-        let (uid, gid) = hftune_sys::identity::owner();
-        let metadata = Metadata {
-            mode: 0o644,
-            uid,
-            gid,
-            xattrs: Vec::new(),
-        };
-        for (path, text) in files {
-            root.make_dirs(Path::new(path).parent().expect("parent"), 0o755)
-                .expect("directory");
-            match text.strip_prefix("-> ") {
-                Some(target) => root.write_link(path, target).expect("link"),
-                None => root
-                    .write_atomic(path, text.as_bytes(), &metadata)
-                    .expect("file"),
-            }
-        }
-        (dir, root)
-    }
-
     fn proof(files: &[(&str, &str)], path: &str, desired: &str) -> (Proof, Option<String>) {
-        let (_dir, root) = host(files);
+        let (_dir, root) = tree(files);
         saved(&Reader::new(&root), path, desired)
     }
 

@@ -128,10 +128,10 @@ pub fn names(tasks: &[&Task]) -> String {
 mod tests {
     use std::path::Path;
 
+    use crate::test_tree::tree;
     use hftune_model::cpu_plan::CpuPlan;
     use hftune_model::host::Host;
     use hftune_model::profile::Profile;
-    use hftune_sys::Root;
 
     use super::*;
 
@@ -167,8 +167,7 @@ mod tests {
     }
 
     fn proofs(cx: &Context<'_>) -> Proofs {
-        let dir = tempfile::tempdir().unwrap();
-        let root = Root::tree(dir.path()).unwrap();
+        let (_dir, root) = tree(&[]);
         Threads
             .prove(&Threads.desire(cx).settings[0], cx, &Reader::new(&root))
             .unwrap()

@@ -1,11 +1,10 @@
 use std::path::Path;
 
+use crate::test_tree::tree;
 use hftune_model::cpu_plan::CpuPlan;
 use hftune_model::finding::Finding;
 use hftune_model::host::{Host, HugePages, Node};
 use hftune_model::profile::Profile;
-use hftune_sys::Root;
-use hftune_sys::write::Metadata;
 use proptest::prelude::*;
 
 use super::*;
@@ -171,21 +170,7 @@ fn a_size_that_the_host_lacks_is_not_applicable() {
 }
 
 fn finding(files: &[(&str, &str)]) -> Finding {
-    let dir = tempfile::tempdir().expect("temporary directory");
-    let root = Root::tree(dir.path()).expect("root");
-    let (uid, gid) = hftune_sys::identity::owner();
-    let metadata = Metadata {
-        mode: 0o644,
-        uid,
-        gid,
-        xattrs: Vec::new(),
-    };
-    for (path, text) in files {
-        root.make_dirs(Path::new(path).parent().expect("parent"), 0o755)
-            .expect("directory");
-        root.write_atomic(path, text.as_bytes(), &metadata)
-            .expect("file");
-    }
+    let (_dir, root) = tree(files);
     with(&host(&[64]), &profile(1024), false, |cx| {
         let setting = Hugepages.desire(cx).settings.remove(0);
         Finding::judge(

@@ -1,11 +1,10 @@
 use std::path::Path;
 
+use crate::test_tree::tree;
 use hftune_model::cpu_plan::CpuPlan;
 use hftune_model::finding::{Finding, Verdict};
 use hftune_model::host::Host;
 use hftune_model::profile::Profile;
-use hftune_sys::Root;
-use hftune_sys::write::Metadata;
 use proptest::prelude::*;
 
 use super::*;
@@ -40,21 +39,7 @@ fn text(profile: &Profile) -> String {
 }
 
 fn finding(domain: &str, files: &[(&str, &str)]) -> Finding {
-    let dir = tempfile::tempdir().expect("temporary directory");
-    let root = Root::tree(dir.path()).expect("root");
-    let (uid, gid) = hftune_sys::identity::owner();
-    let metadata = Metadata {
-        mode: 0o644,
-        uid,
-        gid,
-        xattrs: Vec::new(),
-    };
-    for (path, text) in files {
-        root.make_dirs(Path::new(path).parent().expect("parent"), 0o755)
-            .expect("directory");
-        root.write_atomic(path, text.as_bytes(), &metadata)
-            .expect("file");
-    }
+    let (_dir, root) = tree(files);
     with(&profile(domain), |cx| {
         let setting = Limits.desire(cx).settings.remove(0);
         Finding::judge(
