@@ -71,7 +71,7 @@ pub fn apply(
             }
         }
     }
-    if let Err(e) = reload(root, &mut units) {
+    if let Err(e) = units.finish(root) {
         applied.failure.get_or_insert(e);
     }
     journal.write(&Record::End {
@@ -79,14 +79,6 @@ pub fn apply(
         complete: applied.failure.is_none(),
     })?;
     Ok(applied)
-}
-
-fn reload(root: &Root, units: &mut Units) -> Result<()> {
-    if units::available(root) {
-        units.reload()
-    } else {
-        Ok(())
-    }
 }
 
 /// Records the state before, takes the step, records what became of it.
@@ -100,10 +92,10 @@ fn take(
     let (path, before) = match &step.after {
         After::Set(artifact) => (path_of(artifact), target::state(root, artifact)),
         After::Restore { target: key, state } => {
-            let path = key.split_once(':').map(|(_, path)| Path::new(path));
+            let (kind, name) = target::key_parts(key);
             (
-                path.filter(|_| key.starts_with("file:")),
-                current(root, key, state),
+                (kind == "file").then(|| Path::new(name)),
+                target::state_of_key(root, key, state),
             )
         }
     };
@@ -157,30 +149,6 @@ fn path_of(artifact: &Artifact) -> Option<&Path> {
     }
 }
 
-/// The present state of a target that is known by its key.
-fn current(root: &Root, key: &str, like: &State) -> Result<State> {
-    let (_, name) = key.split_once(':').unwrap_or((key, ""));
-    match like {
-        State::Absent | State::File { .. } | State::Link { .. } => {
-            target::file_state(root, Path::new(name))
-        }
-        State::Kernel { .. } => {
-            let text = root.read_text(name)?;
-            Ok(State::Kernel {
-                value: text.trim().to_owned(),
-                text,
-            })
-        }
-        State::Unit { .. } => Ok(State::Unit {
-            active: target::unit_active(root, name),
-        }),
-        State::Thread { .. } | State::Outputs { .. } => Err(Error::new(
-            Kind::Missing,
-            format!("{key} cannot be put back"),
-        )),
-    }
-}
-
 fn failed(result: Result<()>) -> Outcome {
     match result {
         Ok(()) => Outcome::Made,
@@ -225,17 +193,7 @@ fn make(root: &Root, units: &mut Units, artifact: &Artifact, outputs: &mut Vec<O
                 Err(e) => Outcome::Refused { why: e.to_string() },
             },
         },
-        Artifact::Thread { pid, comm, cpus } => {
-            if !root.is_live() {
-                return Outcome::Untried {
-                    why: "there are no threads in a directory tree".to_owned(),
-                };
-            }
-            match target::move_thread(root, *pid, comm, cpus) {
-                Ok(()) => Outcome::Made,
-                Err(e) => Outcome::Refused { why: e.to_string() },
-            }
-        }
+        Artifact::Thread { pid, comm, cpus } => move_thread(root, *pid, comm, cpus),
         Artifact::Unit { name, active } => set_unit(root, units, name, *active),
         Artifact::Made {
             program,
@@ -243,28 +201,42 @@ fn make(root: &Root, units: &mut Units, artifact: &Artifact, outputs: &mut Vec<O
             outputs: paths,
             ..
         } => {
-            let args: Vec<&str> = args.iter().map(String::as_str).collect();
             if !root.is_live() {
                 return Outcome::Untried {
                     why: format!(
-                        "run \"{} {}\" on the machine itself: no program is started for a directory tree",
-                        program.display(),
-                        args.join(" ")
-                    )
-                    .replace(" \"", "\""),
+                        "{}: no program is started for a directory tree",
+                        by_hand(program, args)
+                    ),
                 };
             }
-            let result = exec::run_ok(program, &args).and_then(|_| target::outputs_of(root, paths));
-            match result {
-                Ok(made) => {
-                    *outputs = made;
-                    Outcome::Made
-                }
-                Err(e) => Outcome::Failed {
-                    why: e.in_one_line(),
-                },
-            }
+            let made = run(program, args).and_then(|()| target::outputs_of(root, paths));
+            failed(made.map(|made| *outputs = made))
         }
+    }
+}
+
+/// Runs a program on its inputs as they are now.
+pub(crate) fn run(program: &Path, args: &[String]) -> Result<()> {
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    exec::run_ok(program, &args).map(drop)
+}
+
+/// What the operator has to do where no program is started.
+pub(crate) fn by_hand(program: &Path, args: &[String]) -> String {
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let line = format!("{} {}", program.display(), words.join(" "));
+    format!("run \"{}\" on the machine itself", line.trim_end())
+}
+
+fn move_thread(root: &Root, pid: u32, comm: &str, cpus: &str) -> Outcome {
+    if !root.is_live() {
+        return Outcome::Untried {
+            why: "there are no threads in a directory tree".to_owned(),
+        };
+    }
+    match target::move_thread(root, pid, comm, cpus) {
+        Ok(()) => Outcome::Made,
+        Err(e) => Outcome::Refused { why: e.to_string() },
     }
 }
 
@@ -286,7 +258,7 @@ fn set_unit(root: &Root, units: &mut Units, name: &str, active: bool) -> Outcome
 
 /// Puts a target into a recorded state.
 pub(crate) fn restore(root: &Root, units: &mut Units, key: &str, state: &State) -> Outcome {
-    let (_, name) = key.split_once(':').unwrap_or((key, ""));
+    let (_, name) = target::key_parts(key);
     match state {
         State::Absent | State::File { .. } | State::Link { .. } => {
             let path = Path::new(name);
@@ -298,21 +270,12 @@ pub(crate) fn restore(root: &Root, units: &mut Units, key: &str, state: &State) 
             Err(e) => Outcome::Refused { why: e.to_string() },
         },
         State::Unit { active } => set_unit(root, units, name, *active),
-        State::Thread { cpus } => {
-            let mut parts = name.splitn(2, ':');
-            let (pid, comm) = (parts.next().and_then(|pid| pid.parse().ok()), parts.next());
-            match (pid, comm) {
-                (Some(pid), Some(comm)) if root.is_live() => {
-                    match target::move_thread(root, pid, comm, cpus) {
-                        Ok(()) => Outcome::Made,
-                        Err(e) => Outcome::Refused { why: e.to_string() },
-                    }
-                }
-                _ => Outcome::Refused {
-                    why: format!("{key} is no thread of this machine"),
-                },
-            }
-        }
+        State::Thread { cpus } => match target::thread_parts(name) {
+            Some((pid, comm)) => move_thread(root, pid, comm, cpus),
+            None => Outcome::Refused {
+                why: format!("{key} is no thread of this machine"),
+            },
+        },
         State::Outputs { files } => {
             for file in files {
                 if let Err(e) = target::restore_file(root, &file.path, &file.state) {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use hftune_model::finding::Verdict;
 use hftune_model::setting::Artifact;
 use hftune_model::transaction::{
-    After, JOURNAL_VERSION, Outcome, Output, Record, State, Status, TakenStep, Transaction,
+    After, JOURNAL_VERSION, Outcome, Record, State, Status, TakenStep, Transaction,
 };
 use hftune_model::{Error, Kind, Result};
 use hftune_sys::Root;
@@ -315,14 +315,6 @@ pub fn programs(transactions: &[Transaction]) -> Vec<Artifact> {
         }
     }
     programs
-}
-
-/// The state of one output of a program.
-pub fn output(path: &Path, state: State) -> Output {
-    Output {
-        path: path.to_owned(),
-        state,
-    }
 }
 
 #[cfg(test)]

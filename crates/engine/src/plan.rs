@@ -187,7 +187,7 @@ fn put_back(reader: &Reader<'_>, plan: &mut Plan, desired: &Desired, past: &Past
         .flat_map(|setting| setting.artifacts.iter().map(Artifact::target))
         .collect();
     for (key, held) in &past.held {
-        let (kind, name) = key.split_once(':').unwrap_or((key, ""));
+        let (kind, name) = target::key_parts(key);
         let state = &held.before;
         let same_boot = past.boot_id.is_some() && past.boot_id == held.boot_id;
         // A program's outputs follow its inputs, below.
@@ -195,10 +195,11 @@ fn put_back(reader: &Reader<'_>, plan: &mut Plan, desired: &Desired, past: &Past
         {
             continue;
         }
-        let Some(now) = present(reader, kind, name, state) else {
+        // What is gone cannot be put back.
+        let Ok(now) = target::state_of_key(reader.root(), key, state) else {
             continue;
         };
-        if now == *state || target::kernel_removed(name.as_ref(), &now) {
+        if target::same_state(&now, state) || target::kernel_removed(name.as_ref(), &now) {
             continue;
         }
         if kind == "file" && !target::is_as_made(&now, &held.last) {
@@ -246,32 +247,6 @@ fn put_back(reader: &Reader<'_>, plan: &mut Plan, desired: &Desired, past: &Past
                 after: After::Set(program.clone()),
             });
         }
-    }
-}
-
-/// The state of a target as it is now, in the form of a recorded one; `None` where it is gone.
-fn present(reader: &Reader<'_>, kind: &str, name: &str, like: &State) -> Option<State> {
-    let root = reader.root();
-    match (kind, like) {
-        ("kernel", State::Kernel { value, text }) => {
-            let now = reader.text(name).ok()?;
-            // White space is the kernel's own; the same words are the same value.
-            let same = now.split_whitespace().eq(text.split_whitespace());
-            Some(State::Kernel {
-                value: value.clone(),
-                text: if same { text.clone() } else { now.to_string() },
-            })
-        }
-        ("unit", _) => Some(State::Unit {
-            active: target::unit_active(root, name),
-        }),
-        ("thread", _) => {
-            let (pid, comm) = name.split_once(':')?;
-            let cpus = target::thread_cpus(root, pid.parse().ok()?, comm)?;
-            Some(State::Thread { cpus })
-        }
-        ("file", _) => target::file_state(root, name.as_ref()).ok(),
-        _ => None,
     }
 }
 

@@ -5,12 +5,12 @@ use std::path::Path;
 use hftune_model::setting::Artifact;
 use hftune_model::transaction::{After, Outcome, Record, State, Status, TakenStep, Transaction};
 use hftune_model::{Error, Kind, Result};
-use hftune_sys::{Root, exec};
+use hftune_sys::Root;
 
-use crate::apply::restore;
+use crate::apply::{by_hand, restore, run};
 use crate::journal::{Journal, now};
 use crate::target;
-use crate::units::{self, Units};
+use crate::units::Units;
 
 /// What a rollback did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -108,9 +108,7 @@ pub fn rollback(
         // Undone in the boot in which it was made: the running kernel never had its arguments.
         result.reboot_required |= transaction.touches_boot() && !same_boot;
     }
-    if units::available(root) {
-        units.reload()?;
-    }
+    units.finish(root)?;
     Ok(result)
 }
 
@@ -131,13 +129,9 @@ fn run_again(root: &Root, after: &After) -> Result<()> {
         return Ok(());
     };
     if !root.is_live() {
-        return Err(Error::new(
-            Kind::Conflict,
-            format!("run {} on the machine itself", program.display()),
-        ));
+        return Err(Error::new(Kind::Conflict, by_hand(program, args)));
     }
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    exec::run_ok(program, &args).map(drop)
+    run(program, args)
 }
 
 fn name_of(after: &After) -> String {
@@ -161,7 +155,7 @@ fn undo(
         return Ok(Undone::Nothing);
     }
     let key = name_of(&step.after);
-    let (kind, name) = key.split_once(':').unwrap_or((&key, ""));
+    let (kind, name) = target::key_parts(&key);
     match &step.before {
         State::Absent | State::File { .. } | State::Link { .. } => {
             let path = Path::new(name);

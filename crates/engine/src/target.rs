@@ -89,11 +89,65 @@ pub fn state(root: &Root, artifact: &Artifact) -> Result<State> {
     }
 }
 
+/// The parts of a target's key: `kernel` and `/proc/sys/vm/swappiness`.
+pub fn key_parts(key: &str) -> (&str, &str) {
+    key.split_once(':').unwrap_or((key, ""))
+}
+
+/// The parts of a thread's name in its key: process id and name.
+pub fn thread_parts(name: &str) -> Option<(u32, &str)> {
+    let (pid, comm) = name.split_once(':')?;
+    Some((pid.parse().ok()?, comm))
+}
+
+/// The present state of a target that is known by its key, in the form of the recorded state `like`.
+pub fn state_of_key(root: &Root, key: &str, like: &State) -> Result<State> {
+    let (_, name) = key_parts(key);
+    match like {
+        State::Absent | State::File { .. } | State::Link { .. } => file_state(root, name.as_ref()),
+        State::Kernel { .. } => {
+            let text = root.read_text(name)?;
+            Ok(State::Kernel {
+                value: text.trim().to_owned(),
+                text,
+            })
+        }
+        State::Unit { .. } => Ok(State::Unit {
+            active: unit_active(root, name),
+        }),
+        State::Thread { .. } => thread_parts(name)
+            .and_then(|(pid, comm)| thread_cpus(root, pid, comm))
+            .map(|cpus| State::Thread { cpus })
+            .ok_or_else(|| Error::new(Kind::Missing, format!("thread {name} is gone"))),
+        State::Outputs { files } => {
+            let paths: Vec<_> = files.iter().map(|file| file.path.clone()).collect();
+            Ok(State::Outputs {
+                files: outputs_of(root, &paths)?,
+            })
+        }
+    }
+}
+
+/// Whether two states of a target are the same. White space in a kernel value is the kernel's own.
+pub fn same_state(a: &State, b: &State) -> bool {
+    match (a, b) {
+        (State::Kernel { text: a, .. }, State::Kernel { text: b, .. }) => {
+            a.split_whitespace().eq(b.split_whitespace())
+        }
+        _ => a == b,
+    }
+}
+
 /// The states of a program's outputs.
 pub fn outputs_of(root: &Root, outputs: &[PathBuf]) -> Result<Vec<Output>> {
     outputs
         .iter()
-        .map(|path| Ok(crate::journal::output(path, file_state(root, path)?)))
+        .map(|path| {
+            Ok(Output {
+                path: path.clone(),
+                state: file_state(root, path)?,
+            })
+        })
         .collect()
 }
 
@@ -184,7 +238,7 @@ pub fn of_one_boot(kind: &str, name: &str) -> bool {
 }
 
 /// The CPUs that a thread may use, if it is still the thread of that name.
-pub fn thread_cpus(root: &Root, pid: u32, comm: &str) -> Option<String> {
+fn thread_cpus(root: &Root, pid: u32, comm: &str) -> Option<String> {
     let status = root.read_text(format!("/proc/{pid}/status")).ok()?;
     let field = |name: &str| {
         status

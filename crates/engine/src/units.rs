@@ -31,8 +31,16 @@ impl Units {
         .map(drop)
     }
 
-    /// Reloads if that is due.
-    pub fn reload(&mut self) -> Result<()> {
+    /// Reloads if that is due and systemd runs here: the last thing of an apply or a rollback.
+    pub fn finish(&mut self, root: &Root) -> Result<()> {
+        if available(root) {
+            self.reload()
+        } else {
+            Ok(())
+        }
+    }
+
+    fn reload(&mut self) -> Result<()> {
         if std::mem::take(&mut self.reload_due) {
             exec::run_ok(
                 Path::new(SYSTEMCTL),
