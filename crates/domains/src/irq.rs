@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hftune_model::finding::{Proof, Proofs, Skipped, Verdict};
+use hftune_model::finding::{Proof, Proofs, Skipped};
 use hftune_model::host::{Host, Irq as Line};
 use hftune_model::setting::{Artifact, Compare, Doc, Setting, When};
 use hftune_model::{CpuSet, Result};
@@ -69,12 +69,10 @@ impl Domain for Irq {
             return desired;
         }
         if cx.cpus.isolated.is_empty() {
-            desired.skipped.push(Skipped {
-                id: "irq/default".to_owned(),
-                verdict: Verdict::NotApplicable,
-                reason: "no CPU is isolated, so interrupts may fire anywhere".to_owned(),
-                fix: None,
-            });
+            desired.skipped.push(Skipped::not_applicable(
+                "irq/default",
+                "no CPU is isolated, so interrupts may fire anywhere",
+            ));
             return desired;
         }
         let housekeeping = &cx.cpus.housekeeping;
@@ -105,12 +103,7 @@ impl Domain for Irq {
         });
         for (id, line) in named(cx.host) {
             if let Some(reason) = immovable(line) {
-                desired.skipped.push(Skipped {
-                    id,
-                    verdict: Verdict::NotApplicable,
-                    reason,
-                    fix: None,
-                });
+                desired.skipped.push(Skipped::not_applicable(id, reason));
                 continue;
             }
             desired.settings.push(Setting {
@@ -161,10 +154,7 @@ impl Domain for Irq {
         };
         let live = within(&irq.requested, "smp_affinity_list");
         let mut effect = within(&irq.effective, "effective_affinity_list");
-        let mut fix = None;
-        if matches!(live, Proof::Differs(_)) && irq.managed == Some(true) {
-            fix = Some("isolcpus=managed_irq,domain,... at boot (boot/isolcpus)".to_owned());
-        } else if let (Proof::Holds(_), Proof::Differs(value)) = (&live, &effect)
+        if let (Proof::Holds(_), Proof::Differs(value)) = (&live, &effect)
             && !cx.host.kernel.cmdline.contains("irqaffinity=")
         {
             // An interrupt that is asked to move does so when it next fires (Documentation/core-api/irq/irq-affinity.rst);
@@ -180,7 +170,7 @@ impl Domain for Irq {
             saved,
             live,
             effect,
-            fix,
+            fix: None,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Clock frequency and idle states: governor, else energy bias, else not applicable; no deep idle on isolated CPUs.
 
-use hftune_model::finding::{Proof, Proofs, Skipped, Verdict};
+use hftune_model::finding::{Proof, Proofs, Skipped};
 use hftune_model::setting::{Artifact, Compare, Doc, Setting, When};
 use hftune_model::{CpuSet, Result};
 use hftune_sys::Reader;
@@ -51,17 +51,6 @@ const DOCS: &[Doc] = &[
         source: "Linux Documentation/admin-guide/pm/cpuidle.rst; drivers/cpuidle/sysfs.c",
     },
 ];
-
-impl Power {
-    fn skip(id: &str, reason: &str) -> Skipped {
-        Skipped {
-            id: id.to_owned(),
-            verdict: Verdict::NotApplicable,
-            reason: reason.to_owned(),
-            fix: None,
-        }
-    }
-}
 
 fn setting(
     doc: &'static Doc,
@@ -116,7 +105,9 @@ impl Domain for Power {
                 } else {
                     "no cpufreq driver is loaded: the firmware keeps the clock to itself"
                 };
-                desired.skipped.push(Self::skip("power/governor", reason));
+                desired
+                    .skipped
+                    .push(Skipped::not_applicable("power/governor", reason));
             }
         }
         if power.energy_bias >= 0 && cpus.cpufreq_driver.is_none() {
@@ -131,7 +122,7 @@ impl Domain for Power {
                     .settings
                     .push(setting(&DOCS[1], power.energy_bias.to_string(), cx, values));
             } else {
-                desired.skipped.push(Self::skip(
+                desired.skipped.push(Skipped::not_applicable(
                     "power/energy_bias",
                     "the processor has no energy bias (flag epb)",
                 ));
@@ -146,19 +137,19 @@ impl Domain for Power {
                 })
                 .collect();
             if cpus.cpuidle_driver.is_none() || cpus.idle_states.is_empty() {
-                desired.skipped.push(Self::skip(
+                desired.skipped.push(Skipped::not_applicable(
                     "power/idle",
                     "no cpuidle driver: the kernel chooses no idle states here",
                 ));
             } else if deep.is_empty() {
-                desired.skipped.push(Self::skip(
+                desired.skipped.push(Skipped::not_applicable(
                     "power/idle",
                     "the driver has no idle state above the allowed latency",
                 ));
             } else if cx.cpus.isolated.is_empty() {
                 desired
                     .skipped
-                    .push(Self::skip("power/idle", "no CPU is isolated"));
+                    .push(Skipped::not_applicable("power/idle", "no CPU is isolated"));
             } else {
                 let names: Vec<_> = deep.iter().map(|state| state.name.as_str()).collect();
                 let values = cx.cpus.isolated.iter().flat_map(|cpu| {

@@ -1,7 +1,7 @@
 //! Transparent huge pages: `enabled`, `defrag`, and the unit that sets them at every boot.
 
 use hftune_model::Result;
-use hftune_model::finding::{Proof, Proofs, Skipped, Verdict};
+use hftune_model::finding::{Proof, Proofs, Skipped};
 use hftune_model::setting::{Artifact, Compare, Doc, Setting, When};
 use hftune_sys::Reader;
 
@@ -68,12 +68,10 @@ impl Domain for Thp {
         for (doc, (file, word)) in DOCS.iter().zip(wanted) {
             let Some(word) = word else { continue };
             if cx.host.kernel.config.get("TRANSPARENT_HUGEPAGE") == Some(&false) {
-                desired.skipped.push(Skipped {
-                    id: doc.id.to_owned(),
-                    verdict: Verdict::NotApplicable,
-                    reason: "this kernel is built without transparent huge pages".to_owned(),
-                    fix: None,
-                });
+                desired.skipped.push(Skipped::not_applicable(
+                    doc.id,
+                    "this kernel is built without transparent huge pages",
+                ));
                 continue;
             }
             let mut artifacts = vec![Artifact::Kernel {

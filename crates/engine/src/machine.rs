@@ -7,8 +7,8 @@ use hftune_model::cpu_plan::CpuPlan;
 use hftune_model::finding::{Finding, Proof, Skipped, Verdict};
 use hftune_model::host::Host;
 use hftune_model::plan::{Change, Plan, Step};
-use hftune_model::profile::{Origin, Profile, Resolved};
-use hftune_model::setting::When;
+use hftune_model::profile::{Origin, Resolved};
+use hftune_model::setting::{Artifact, When};
 use hftune_model::transaction::After;
 use hftune_model::{Kind, Result, transaction::Transaction};
 use hftune_sys::{Reader, Root};
@@ -100,13 +100,13 @@ impl<'r> Machine<'r> {
 
     /// What domains decide from.
     pub fn context(&self) -> Context<'_> {
-        context(
-            &self.host,
-            &self.resolved.profile,
-            &self.cpus,
-            &self.binary,
-            self.choices.force,
-        )
+        Context {
+            host: &self.host,
+            profile: &self.resolved.profile,
+            cpus: &self.cpus,
+            binary: &self.binary,
+            force: self.choices.force,
+        }
     }
 
     /// What the profile wants of this host.
@@ -211,7 +211,7 @@ impl<'r> Machine<'r> {
             .position(|step| {
                 !matches!(
                     &step.after,
-                    After::Set(hftune_model::setting::Artifact::Unit { active: false, .. })
+                    After::Set(Artifact::Unit { active: false, .. })
                 )
             })
             .unwrap_or(plan.steps.len());
@@ -273,22 +273,6 @@ pub fn resolve(root: &Root, given: Choices) -> Result<Asked> {
         resolved,
         warnings,
     })
-}
-
-fn context<'a>(
-    host: &'a Host,
-    profile: &'a Profile,
-    cpus: &'a CpuPlan,
-    binary: &'a Path,
-    force: bool,
-) -> Context<'a> {
-    Context {
-        host,
-        profile,
-        cpus,
-        binary,
-        force,
-    }
 }
 
 /// What the domains of these names want.

@@ -273,3 +273,15 @@ pub struct Skipped {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
 }
+
+impl Skipped {
+    /// A setting that does not exist on this host: nothing can be done, and nothing need be.
+    pub fn not_applicable(id: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            verdict: Verdict::NotApplicable,
+            reason: reason.into(),
+            fix: None,
+        }
+    }
+}

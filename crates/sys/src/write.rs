@@ -81,25 +81,22 @@ impl Root {
         let fail = |e: IoError| Error::io("write it", &self.shown(path), &e);
         let (dir, name) = self.parent(path)?;
         let temporary = format!(".{}.hftune-{}", name.display(), std::process::id());
-        let fd = openat(
-            &dir,
-            &temporary,
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-            Mode::from_raw_mode(0o600),
-        )
-        .or_else(|e| {
-            if e != rustix::io::Errno::EXIST {
-                return Err(e);
-            }
-            // Left by a process of the same id that was killed: the lock says that nobody uses it now.
-            unlinkat(&dir, &temporary, AtFlags::empty())?;
+        let create = || {
             openat(
                 &dir,
                 &temporary,
                 OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC,
                 Mode::from_raw_mode(0o600),
             )
-        })
+        };
+        let fd = match create() {
+            Err(rustix::io::Errno::EXIST) => {
+                // Left by a process of the same id that was killed: the lock says that nobody uses it now.
+                unlinkat(&dir, &temporary, AtFlags::empty()).map_err(|e| fail(e.into()))?;
+                create()
+            }
+            created => created,
+        }
         .map_err(|e| fail(e.into()))?;
         let written = (|| -> Result<(), IoError> {
             let mut file = std::fs::File::from(fd);
@@ -154,13 +151,11 @@ impl Root {
     ///
     /// The error keeps the kernel's errno in its text: EINVAL and EIO are answers of a driver, not of a file system.
     pub fn write_kernel(&self, path: impl AsRef<Path>, value: &str) -> Result<()> {
-        let path = path.as_ref();
-        let fail = |e: IoError| Error::io(&format!("write {value:?}"), &self.shown(path), &e);
-        // In a tree the file is a plain one: it must be cut to the new value. The kernel's files ignore TRUNC.
-        let fd = self
-            .open(path, OFlags::WRONLY | OFlags::TRUNC | OFlags::NOFOLLOW)
-            .map_err(fail)?;
-        write_once(&fd, &format!("{value}\n")).map_err(fail)
+        self.write_value(
+            path.as_ref(),
+            &format!("write {value:?}"),
+            &format!("{value}\n"),
+        )
     }
 
     /// Puts the text of a kernel file back: the value where a kernel reads it, the very text in a directory tree.
@@ -168,12 +163,21 @@ impl Root {
         if self.is_live() {
             return self.write_kernel(path, value);
         }
-        let path = path.as_ref();
-        let fail = |e: IoError| Error::io("put it back", &self.shown(path), &e);
+        self.write_value(path.as_ref(), "put it back", text)
+    }
+
+    fn write_value(&self, path: &Path, doing: &str, text: &str) -> Result<()> {
+        let fail = |e: IoError| Error::io(doing, &self.shown(path), &e);
+        // In a tree the file is a plain one: it must be cut to the new value. The kernel's files ignore TRUNC.
         let fd = self
             .open(path, OFlags::WRONLY | OFlags::TRUNC | OFlags::NOFOLLOW)
             .map_err(fail)?;
-        write_once(&fd, text).map_err(fail)
+        let written = rustix::io::write(&fd, text.as_bytes()).map_err(|e| fail(e.into()))?;
+        if written != text.len() {
+            let short = format!("only {written} of {} bytes were taken", text.len());
+            return Err(fail(IoError::other(short)));
+        }
+        Ok(())
     }
 
     /// Appends to a log of our own and waits until it is on disk. A line that was torn by a crash is cut off first, and a
@@ -217,18 +221,6 @@ fn whole_lines(file: &mut std::fs::File) -> Result<u64, IoError> {
     file.read_to_end(&mut bytes)?;
     let whole = bytes.iter().rposition(|byte| *byte == b'\n');
     Ok(whole.map_or(0, |newline| newline as u64 + 1))
-}
-
-/// One `write` call, as the kernel's files want it.
-fn write_once(fd: &OwnedFd, text: &str) -> Result<(), IoError> {
-    let written = rustix::io::write(fd, text.as_bytes())?;
-    if written != text.len() {
-        return Err(IoError::other(format!(
-            "only {written} of {} bytes were taken",
-            text.len()
-        )));
-    }
-    Ok(())
 }
 
 /// Waits until the names in a directory are on disk. The directory may have been opened for its path only.
