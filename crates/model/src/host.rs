@@ -204,6 +204,10 @@ pub struct Irq {
     pub effective: Option<CpuSet>,
     /// Whether the kernel manages its affinity itself (user writes fail). `None`: cannot be told without writing.
     pub managed: Option<bool>,
+    /// PCI address of the device that raises it; `None` where it is no PCI device or cannot be told.
+    pub device: Option<String>,
+    /// NUMA node of that device; `None` where the firmware says nothing.
+    pub node: Option<u32>,
 }
 
 /// The running kernel.

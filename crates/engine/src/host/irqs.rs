@@ -62,6 +62,8 @@ pub(super) fn read(facts: &Facts<'_>) -> Irqs {
                     .then(|| facts.word_if_told(&format!("{DEBUG_DIR}/{number}")))
                     .flatten()
                     .map(|state| state.contains("IRQD_AFFINITY_MANAGED")),
+                device: None,
+                node: None,
             }
         })
         .collect();
