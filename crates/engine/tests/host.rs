@@ -7,7 +7,6 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use hftune_engine::host::read;
 use hftune_model::host::{BootKind, CoreKind, Host};
@@ -15,6 +14,8 @@ use hftune_model::{CpuSet, Size};
 use hftune_sys::{Reader, Root};
 use proptest::prelude::*;
 use tempfile::TempDir;
+
+mod recorded;
 
 /// A directory tree in place of a machine.
 struct Tree(TempDir);
@@ -526,57 +527,10 @@ const FILES: &[&str] = &[
     "/etc/os-release",
 ];
 
-/// The recorded machines, unpacked, by name. None where they are not at hand, which is said.
-fn snapshots() -> Vec<(String, TempDir)> {
-    let Some(folder) = std::env::var_os("HFTUNE_SNAPSHOTS") else {
-        println!("skipped: HFTUNE_SNAPSHOTS does not name the folder of recorded machines");
-        return Vec::new();
-    };
-    let mut machines = Vec::new();
-    for kind in ["sysinfo", "hwloc"] {
-        let dir = Path::new(&folder).join(kind);
-        for entry in fs::read_dir(&dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display())) {
-            let archive = entry.expect("entry").path();
-            let name = archive
-                .file_name()
-                .expect("a file")
-                .to_string_lossy()
-                .into_owned();
-            let tree = tempfile::tempdir().expect("temporary directory");
-            let unpacked = Command::new("tar")
-                .arg("-xf")
-                .arg(&archive)
-                .arg("-C")
-                .arg(tree.path())
-                .status();
-            assert!(unpacked.expect("tar").success(), "{name}");
-            machines.push((name, tree));
-        }
-    }
-    assert!(
-        !machines.is_empty(),
-        "the folder of recorded machines is empty"
-    );
-    machines
-}
-
-/// The tree of a machine: the archives of hwloc have a folder around it.
-fn top(tree: &TempDir) -> PathBuf {
-    let only = || {
-        let mut entries = fs::read_dir(tree.path()).ok()?;
-        Some(entries.next()?.ok()?.path())
-    };
-    if tree.path().join("proc").is_dir() {
-        tree.path().to_owned()
-    } else {
-        only().expect("one folder")
-    }
-}
-
 #[test]
 fn recorded_machines() {
-    for (name, tree) in snapshots() {
-        let host = host_below(&top(&tree));
+    for (name, tree) in recorded::machines() {
+        let host = host_below(&recorded::top(&tree));
         check(&host);
         let cpus = &host.cpus;
         println!(
@@ -588,9 +542,13 @@ fn recorded_machines() {
             host.irqs.list.len(),
             host.unread.len()
         );
-        if !name.contains("buggynuma") {
-            assert!(host.unread.is_empty(), "{name}: {:?}", host.unread);
-        }
+        assert!(host.unread.is_empty(), "{name}: {:?}", host.unread);
+        assert_eq!(
+            host.nodes_make_no_sense.is_some(),
+            name.contains("buggynuma"),
+            "{name}"
+        );
+        assert!(cpus.siblings_unknown.is_empty(), "{name}");
         assert!(
             host.memory.total.0 > 0 || name.contains("offlines"),
             "{name}"
@@ -616,6 +574,11 @@ fn recorded_machines() {
                         .count(),
                     6
                 );
+                // Its kernel shows no PMU for each kind; the firmware's nominal performance and the caches tell.
+                assert_eq!(
+                    (of_kind(CoreKind::Performance), of_kind(CoreKind::Efficient)),
+                    (6, 8)
+                );
             }
             "offline-cpu0-node0" => {
                 assert_eq!(cpus.online, set("4-20"));
@@ -629,9 +592,9 @@ fn recorded_machines() {
                 assert!(cpus.cores.iter().all(|core| core.node.is_some()));
             }
             "8em64t-2s2ca2c-buggynuma" => {
-                assert!(cpus.cores.iter().all(|core| core.node == Some(0)));
-                assert_eq!(host.unread.len(), 7);
-                assert!(host.unread.iter().all(|entry| entry.contains("lower node")));
+                assert!(cpus.cores.iter().all(|core| core.node.is_none()));
+                let why = host.nodes_make_no_sense.as_deref();
+                assert_eq!(why, Some("CPUs 0-7 are in node 1 and in a lower one too"));
             }
             "40intel64-2g2n4c+pcilocality" => check_ports(&host, None, 2),
             "fakepcilocalities" => check_ports(&host, Some(0), 1),

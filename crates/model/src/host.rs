@@ -35,6 +35,8 @@ pub struct Host {
     /// The processes and kernel threads; empty where `/proc` shows none (a tree in place of the machine).
     #[serde(skip)]
     pub tasks: Vec<Task>,
+    /// Why the NUMA nodes are not believed, where the firmware's tables contradict themselves: no core has a node then.
+    pub nodes_make_no_sense: Option<String>,
     /// What could not be read, as "path: reason". Nothing in here is taken for a fact elsewhere.
     pub unread: Vec<String>,
 }
@@ -46,12 +48,14 @@ pub struct Cpus {
     pub present: CpuSet,
     /// CPUs that run.
     pub online: CpuSet,
-    /// CPUs that this process may use (cpusets and containers hide some); `None` where it is not the live machine.
+    /// CPUs that this process may use, by its cpuset and its own mask; `None` where `/proc/self/status` is not there.
     pub allowed: Option<CpuSet>,
     /// Model name, from `/proc/cpuinfo`.
     pub model: Option<String>,
     /// Physical cores of the online CPUs, in rising order of their first CPU.
     pub cores: Vec<Core>,
+    /// Online CPUs whose SMT siblings cannot be told: each is taken for a core of its own, and may not be.
+    pub siblings_unknown: CpuSet,
     /// `/sys/devices/system/cpu/isolated`; `None` where the file is missing.
     pub isolated: Option<CpuSet>,
     /// `/sys/devices/system/cpu/nohz_full`; `None` where the file is missing, empty where it reads "(null)".
@@ -90,7 +94,7 @@ pub struct Core {
     pub cpus: CpuSet,
     /// `physical_package_id`; -1 where the firmware says nothing.
     pub package: i32,
-    /// NUMA node; `None` where no node lists it.
+    /// NUMA node; `None` where no node lists it, or where the nodes make no sense ([`Host::nodes_make_no_sense`]).
     pub node: Option<u32>,
     /// Performance or efficient core on hybrid machines.
     pub kind: CoreKind,
@@ -103,9 +107,10 @@ pub enum CoreKind {
     /// All cores are alike.
     #[default]
     Uniform,
-    /// A performance core (`/sys/devices/cpu_core/cpus`, or the highest `cpu_capacity`).
+    /// A performance core (`/sys/devices/cpu_core/cpus`, the highest `cpu_capacity`, or the highest nominal performance
+    /// where the caches differ too).
     Performance,
-    /// An efficient core (`/sys/devices/cpu_atom/cpus`, or a lower `cpu_capacity`).
+    /// An efficient core (`/sys/devices/cpu_atom/cpus`, a lower `cpu_capacity`, or a lower nominal performance).
     Efficient,
 }
 
@@ -129,6 +134,8 @@ pub struct Node {
     pub cpus: CpuSet,
     /// Its memory.
     pub memory: Size,
+    /// Distance to every node, itself included, in the order of the nodes that are online; empty where it is not told.
+    pub distances: Vec<u32>,
     /// Pools of huge pages, by page size in KiB.
     pub huge_pages: BTreeMap<u64, HugePages>,
 }

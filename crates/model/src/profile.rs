@@ -69,6 +69,16 @@ pub struct Cpus {
         skip_serializing_if = "Option::is_none"
     )]
     pub housekeeping_cores: Option<u32>,
+    /// So many whole cores of each of these NUMA nodes ("0" = 1) serve the OS; overrides the rule.
+    #[serde(
+        deserialize_with = "valid::cores_by_node",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub housekeeping_cores_by_node: BTreeMap<String, u32>,
+    /// The rule: on a host of at least so many cores ("6" = 2) so many serve the OS; the highest step that fits decides.
+    /// Below the lowest step one core does.
+    #[serde(deserialize_with = "valid::cores_by_size")]
+    pub housekeeping_rule: BTreeMap<String, u32>,
     /// The ports that the application trades through; empty: every VMA-capable port, else every port that is up.
     pub nics: Vec<IfName>,
 }

@@ -609,6 +609,7 @@ mod tests {
                 allowed: Some(set("0-7")),
                 model: Some("Intel(R) Xeon(R) Gold 6250 CPU @ 3.90GHz".to_owned()),
                 cores: (0..8).map(|cpu| Core { cpus: set(&cpu.to_string()), ..Core::default() }).collect(),
+                siblings_unknown: CpuSet::new(),
                 isolated: Some(CpuSet::new()),
                 nohz_full: Some(CpuSet::new()),
                 smt: Some("forceoff".to_owned()),
@@ -630,6 +631,7 @@ mod tests {
                 id: 0,
                 cpus: set("0-7"),
                 memory: Size(187 << 30),
+                distances: vec![10],
                 huge_pages: [(2048, HugePages { total: 1024, free: 1000 }), (1 << 20, HugePages::default())].into(),
             }],
             memory: Memory {

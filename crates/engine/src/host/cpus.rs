@@ -7,6 +7,11 @@ use hftune_model::host::{Cache, Core, CoreKind, Cpus, IdleState, Node};
 
 use super::facts::Facts;
 
+mod kinds;
+mod siblings;
+
+pub(super) use siblings::{Siblings, read as siblings};
+
 const CPU: &str = "/sys/devices/system/cpu";
 
 /// CPU flags that decide something: the clock, huge pages of 1 GiB, virtualization, idle and frequency control, cache
@@ -73,14 +78,15 @@ pub(super) fn online(facts: &Facts<'_>) -> CpuSet {
     by_cpuinfo
 }
 
-/// Everything about the CPUs; `online` is what [`online`] returned.
-pub(super) fn read(facts: &Facts<'_>, online: CpuSet, nodes: &[Node]) -> Cpus {
+/// Everything about the CPUs; `online` is what [`online`] returned, `siblings` what [`siblings`] did, and `nodes` are
+/// those that can be believed.
+pub(super) fn read(facts: &Facts<'_>, online: CpuSet, siblings: Siblings, nodes: &[Node]) -> Cpus {
     let first = facts
         .text("/proc/cpuinfo")
         .map(|text| parse_cpuinfo(&text))
         .unwrap_or_default();
-    let mut cores = cores(facts, &online, nodes);
-    set_kinds(facts, &mut cores);
+    let mut cores = cores(facts, siblings.cores, nodes);
+    kinds::set(facts, &mut cores);
     Cpus {
         present: facts
             .cpus(&format!("{CPU}/present"))
@@ -89,6 +95,7 @@ pub(super) fn read(facts: &Facts<'_>, online: CpuSet, nodes: &[Node]) -> Cpus {
         allowed: allowed(facts),
         model: first.model,
         cores,
+        siblings_unknown: siblings.unknown,
         isolated: facts.cpus(&format!("{CPU}/isolated")),
         nohz_full: facts.cpus(&format!("{CPU}/nohz_full")),
         smt: facts.word(&format!("{CPU}/smt/control")),
@@ -116,107 +123,33 @@ fn directories(facts: &Facts<'_>) -> CpuSet {
         .collect()
 }
 
+/// `Cpus_allowed_list` of this process: what its cpuset leaves of the machine, and its own mask of that
+/// (Documentation/filesystems/proc.rst).
 fn allowed(facts: &Facts<'_>) -> Option<CpuSet> {
-    if !facts.root().is_live() {
-        return None;
-    }
-    match hftune_sys::sched::affinity(0) {
-        Ok(cpus) => Some(cpus),
-        Err(error) => {
-            facts.note("/proc/self/status", error);
-            None
-        }
-    }
+    let status = facts.text("/proc/self/status")?;
+    let list = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
+    CpuSet::parse_list(list.trim(), None).ok()
 }
 
-/// Groups the online CPUs by their SMT siblings. Every online CPU ends up in exactly one core, whatever the files say.
-fn cores(facts: &Facts<'_>, online: &CpuSet, nodes: &[Node]) -> Vec<Core> {
-    let mut cores = Vec::new();
-    let mut left = online.clone();
-    while let Some(cpu) = left.first() {
-        let mut cpus = siblings(facts, cpu).intersection(&left);
-        cpus.insert(cpu);
-        left = left.difference(&cpus);
-        cores.push(Core {
-            cpus,
-            package: facts
-                .number(&format!("{CPU}/cpu{cpu}/topology/physical_package_id"))
-                .unwrap_or(-1),
-            node: nodes
-                .iter()
-                .find(|node| node.cpus.contains(cpu))
-                .map(|node| node.id),
-            kind: CoreKind::Uniform,
-        });
-    }
-    cores
-}
-
-/// `core_cpus` since Linux 5.3, `thread_siblings` before, as lists or, in older trees, as masks
-/// (Documentation/admin-guide/cputopology.rst).
-fn siblings(facts: &Facts<'_>, cpu: u32) -> CpuSet {
-    let topology = format!("{CPU}/cpu{cpu}/topology");
-    ["core_cpus", "thread_siblings"]
-        .iter()
-        .find_map(|name| {
-            facts.cpus_or_mask(
-                &format!("{topology}/{name}_list"),
-                &format!("{topology}/{name}"),
-            )
-        })
-        .unwrap_or_default()
-}
-
-fn set_kinds(facts: &Facts<'_>, cores: &mut [Core]) {
-    // The PMUs of hybrid x86 machines (arch/x86/events/intel/core.c, intel_hybrid_pmu_type_map).
-    let pmu = |name: &str| {
-        facts
-            .cpus(&format!("/sys/devices/{name}/cpus"))
-            .unwrap_or_default()
-    };
-    let performance = pmu("cpu_core");
-    if !performance.is_empty() {
-        let efficient = pmu("cpu_atom").union(&pmu("cpu_lowpower"));
-        if efficient.is_empty() {
-            return;
-        }
-        for core in cores {
-            core.kind = match core.cpus.first() {
-                Some(cpu) if efficient.contains(cpu) => CoreKind::Efficient,
-                _ => CoreKind::Performance,
-            };
-        }
-        return;
-    }
-    // Arm big.LITTLE. The first core without the file tells that no core has it.
-    let capacities: Option<Vec<u32>> = cores
-        .iter()
-        .map(|core| {
-            let cpu = core.cpus.first()?;
-            facts.number(&format!("{CPU}/cpu{cpu}/cpu_capacity"))
-        })
-        .collect();
-    if let Some(kinds) = capacities.map(|capacities| kinds_by_capacity(&capacities)) {
-        for (core, kind) in cores.iter_mut().zip(kinds) {
-            core.kind = kind;
-        }
-    }
-}
-
-/// Cores as fast as the fastest are performance cores, the others efficient ones.
-///
-/// One capacity is greater than another where it is more than 5 % greater, as for the scheduler (`capacity_greater()`,
-/// kernel/sched/fair.c): the fast cores of one part differ by a few percent.
-fn kinds_by_capacity(capacities: &[u32]) -> Vec<CoreKind> {
-    let highest = u64::from(capacities.iter().copied().max().unwrap_or(0));
-    let slower = |capacity: &u32| highest * 1024 > u64::from(*capacity) * 1078;
-    let uniform = !capacities.iter().any(slower);
-    capacities
-        .iter()
-        .map(|capacity| match slower(capacity) {
-            _ if uniform => CoreKind::Uniform,
-            true => CoreKind::Efficient,
-            false => CoreKind::Performance,
+/// The physical cores behind a list of groups of siblings.
+fn cores(facts: &Facts<'_>, groups: Vec<CpuSet>, nodes: &[Node]) -> Vec<Core> {
+    groups
+        .into_iter()
+        .filter_map(|cpus| {
+            let cpu = cpus.first()?;
+            Some(Core {
+                package: facts
+                    .number(&format!("{CPU}/cpu{cpu}/topology/physical_package_id"))
+                    .unwrap_or(-1),
+                node: nodes
+                    .iter()
+                    .find(|node| node.cpus.contains(cpu))
+                    .map(|node| node.id),
+                kind: CoreKind::Uniform,
+                cpus,
+            })
         })
         .collect()
 }
@@ -342,18 +275,6 @@ mod tests {
     fn counts_processors() {
         let text = "processor\t: 0\n\nprocessor\t: 12\nprocessor : 99999999\nprocessor: x\n";
         assert_eq!(processors(text).to_string(), "0,12");
-    }
-
-    #[test]
-    fn cores_a_few_percent_apart_are_alike() {
-        use CoreKind::{Efficient, Performance, Uniform};
-        assert_eq!(kinds_by_capacity(&[1024, 1017, 997]), [Uniform; 3]);
-        assert_eq!(
-            kinds_by_capacity(&[718, 1024, 997, 731]),
-            [Efficient, Performance, Performance, Efficient]
-        );
-        assert_eq!(kinds_by_capacity(&[0, 0]), [Uniform; 2]);
-        assert!(kinds_by_capacity(&[]).is_empty());
     }
 
     proptest! {

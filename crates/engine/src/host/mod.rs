@@ -28,7 +28,14 @@ pub fn read(reader: &Reader<'_>) -> Host {
     let facts = Facts::new(reader);
     let online = cpus::online(&facts);
     let nodes = nodes::read(&facts, &online);
-    let cpus = cpus::read(&facts, online, &nodes);
+    let siblings = cpus::siblings(&facts, &online);
+    let nodes_make_no_sense = nodes::contradiction(&nodes, &siblings.cores);
+    let believed = if nodes_make_no_sense.is_none() {
+        nodes.as_slice()
+    } else {
+        &[]
+    };
+    let cpus = cpus::read(&facts, online, siblings, believed);
     let kernel = kernel::read(&facts);
     let distribution = distribution::read(&facts);
     let tasks = tasks::read(&facts);
@@ -42,6 +49,7 @@ pub fn read(reader: &Reader<'_>) -> Host {
         services: services::read(&facts, &tasks),
         cpus,
         nodes,
+        nodes_make_no_sense,
         kernel,
         distribution,
         tasks,

@@ -12,33 +12,60 @@ const NODE: &str = "/sys/devices/system/node";
 
 /// The nodes in rising order, with those of their CPUs that run.
 pub(super) fn read(facts: &Facts<'_>, online: &CpuSet) -> Vec<Node> {
-    let mut listed = CpuSet::new();
     facts
         .numbered(NODE, "node")
         .into_iter()
         .map(|id| {
             let dir = format!("{NODE}/node{id}");
-            let path = format!("{dir}/cpulist");
-            let cpus = facts
-                .cpus_or_mask(&path, &format!("{dir}/cpumap"))
-                .unwrap_or_default()
-                .intersection(online);
-            let twice = cpus.intersection(&listed);
-            if !twice.is_empty() {
-                facts.note(
-                    &path,
-                    Error::invalid(format!("CPUs {twice} are in a lower node too")),
-                );
-            }
-            listed = listed.union(&cpus);
             Node {
                 id,
-                cpus,
+                cpus: facts
+                    .cpus_or_mask(&format!("{dir}/cpulist"), &format!("{dir}/cpumap"))
+                    .unwrap_or_default()
+                    .intersection(online),
                 memory: memory(facts, &format!("{dir}/meminfo")),
+                distances: facts
+                    .parsed(&format!("{dir}/distance"), distances)
+                    .unwrap_or_default(),
                 huge_pages: huge_pages(facts, &format!("{dir}/hugepages")),
             }
         })
         .collect()
+}
+
+/// "10 21 31": a number for each node that is online.
+fn distances(text: &str) -> Result<Vec<u32>, Error> {
+    text.split_ascii_whitespace()
+        .map(|word| {
+            word.parse()
+                .map_err(|_| Error::invalid(format!("\"{word}\" is no distance")))
+        })
+        .collect()
+}
+
+/// Why the nodes cannot be believed: a CPU hangs on one memory controller, and so do all threads of its core.
+pub(super) fn contradiction(nodes: &[Node], cores: &[CpuSet]) -> Option<String> {
+    let mut listed = CpuSet::new();
+    for node in nodes {
+        let twice = node.cpus.intersection(&listed);
+        if !twice.is_empty() {
+            return Some(format!(
+                "CPUs {twice} are in node {} and in a lower one too",
+                node.id
+            ));
+        }
+        listed = listed.union(&node.cpus);
+    }
+    let torn = |core: &&CpuSet| {
+        nodes.iter().any(|node| {
+            let here = core.intersection(&node.cpus);
+            !here.is_empty() && here != **core
+        })
+    };
+    cores
+        .iter()
+        .find(torn)
+        .map(|core| format!("the threads {core} of one core are in different nodes"))
 }
 
 fn memory(facts: &Facts<'_>, path: &str) -> Size {

@@ -76,8 +76,7 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Layer> {
         rest.insert(name, value);
     }
 
-    let profile = Profile::deserialize(Deserializer::from(Spanned::new(whole, rest.clone())))
-        .map_err(fail)?;
+    Profile::deserialize(Deserializer::from(Spanned::new(whole, rest.clone()))).map_err(fail)?;
     let mut leaves = Vec::new();
     collect("", rest, &mut |key, value, offset| {
         let value =
@@ -89,19 +88,32 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Layer> {
         });
         Ok(())
     })?;
-    if profile.cpus.housekeeping.is_some() && profile.cpus.housekeeping_cores.is_some() {
-        let second = leaves
-            .iter()
-            .filter(|leaf| leaf.key.starts_with("cpus.housekeeping"))
-            .map(|leaf| leaf.line);
-        return Err(Error::invalid(
-            "housekeeping and housekeeping_cores both say which CPUs serve the OS",
-        )
-        .at(path)
-        .line(second.max().unwrap_or(1))
-        .hint("remove one of the two"));
-    }
+    one_way_to_split(path, &leaves)?;
     Ok(Layer { extends, leaves })
+}
+
+/// Refuses a layer that says in two ways which CPUs serve the OS.
+fn one_way_to_split(path: &Path, leaves: &[Leaf]) -> Result<()> {
+    let mut ways: Vec<(&str, usize)> = leaves
+        .iter()
+        .filter(|leaf| leaf.key.starts_with("cpus.housekeeping"))
+        .map(|leaf| (parts(&leaf.key)[1], leaf.line))
+        .collect();
+    ways.sort_by_key(|(_, line)| *line);
+    let first = ways.first().copied();
+    match (
+        first,
+        ways.iter()
+            .find(|(key, _)| Some(*key) != first.map(|(key, _)| key)),
+    ) {
+        (Some((one, _)), Some((other, line))) => Err(Error::invalid(format!(
+            "{one} and {other} both say which CPUs serve the OS"
+        ))
+        .at(path)
+        .line(*line)
+        .hint("remove one of the two")),
+        _ => Ok(()),
+    }
 }
 
 /// Turns `net.ipv4.tcp_sack = 0` and `[sysctl.net.ipv4]` into the one key `"net.ipv4.tcp_sack"`, since nobody quotes

@@ -247,6 +247,46 @@ pub(super) fn nodes<'de, D: Deserializer<'de>>(
         .collect())
 }
 
+pub(super) fn cores_by_node<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, u32>, D::Error> {
+    let map = BTreeMap::<NodeNumber, u32>::deserialize(deserializer)?;
+    Ok(map
+        .into_iter()
+        .map(|(node, cores)| (node.0, cores))
+        .collect())
+}
+
+/// A key of `[cpus.housekeeping_rule]`.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct CoreCount(String);
+
+impl<'de> Deserialize<'de> for CoreCount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        checked(deserializer, |name: &String| {
+            ensure(
+                name.parse::<u16>()
+                    .is_ok_and(|n| n > 0 && n.to_string() == *name),
+                || format!("{name:?} is not a number of cores: expected one like 8"),
+            )
+        })
+        .map(Self)
+    }
+}
+
+pub(super) fn cores_by_size<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, u32>, D::Error> {
+    let map = BTreeMap::<CoreCount, u32>::deserialize(deserializer)?;
+    map.into_iter()
+        .map(|(size, cores)| {
+            ensure(cores > 0, || "the OS needs at least 1 core".to_owned())
+                .map(|()| (size.0, cores))
+                .map_err(D::Error::custom)
+        })
+        .collect()
+}
+
 /// A mode of transparent huge pages as TOML has it.
 #[derive(Deserialize)]
 #[serde(
