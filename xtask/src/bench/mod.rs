@@ -1,9 +1,15 @@
 //! `cargo xtask bench`: whole processes side by side in one run. Ratios are what counts; the machine is noisy.
 
+mod floor_program;
+mod scale;
+mod scale_tree;
 mod verify;
 
+use crate::skip::skip;
+use crate::{tool, workspace};
 use anyhow::Result;
 use clap::{Args as ClapArgs, Subcommand};
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -17,13 +23,50 @@ pub struct Args {
 enum What {
     /// `hftune verify` against a program that only reads the same files, and against bash with cat
     Verify,
+    /// `hftune plan` and `verify` on a machine of 256 CPUs, 4000 interrupts and 16 ports, against a program that only
+    /// reads the same files; and the cost of a file from 1000 to 10 000 files
+    Scale,
 }
 
 /// Runs one benchmark and prints its table.
 pub fn run(args: &Args) -> Result<ExitCode> {
     match args.what {
         What::Verify => verify::run(),
+        What::Scale => scale::run(),
     }
+}
+
+/// Where benchmarks keep their files; a skip where strace, which lists what hftune opens, is missing.
+fn directory() -> Result<PathBuf> {
+    if tool::find("strace").is_none() {
+        return Err(skip(
+            "strace, which lists the files that hftune opens, is not installed",
+        ));
+    }
+    let dir = workspace::target_dir()?.join("bench");
+    std::fs::create_dir_all(&dir)?;
+    Ok(dir)
+}
+
+/// Compiles a program of one file into `dir`.
+fn compile(dir: &Path, name: &str, source: &str) -> Result<PathBuf> {
+    let file = dir.join(format!("{name}.rs"));
+    let binary = dir.join(name);
+    std::fs::write(&file, source)?;
+    tool::run(
+        tool::command("rustc")
+            .args(["--edition", "2024", "-O"])
+            .args([
+                "-C",
+                "target-feature=+crt-static",
+                "-C",
+                "panic=abort",
+                "-o",
+            ])
+            .arg(&binary)
+            .arg(&file),
+    )?;
+    Ok(binary)
 }
 
 /// A command under measurement.
@@ -71,6 +114,11 @@ fn side_by_side(contestants: &mut [Contestant], rounds: usize) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// How many times as long as the second the first takes.
+fn ratio(a: &Contestant, b: &Contestant) -> f64 {
+    a.median().as_secs_f64() / b.median().as_secs_f64()
 }
 
 /// Median of each, and its ratio to the first.
