@@ -2,12 +2,14 @@
 
 use std::fmt::Write as _;
 
+use hftune_model::CpuSet;
+use hftune_model::finding::Skipped;
 use hftune_model::plan::{Change, Plan};
 use hftune_model::setting::{Artifact, When};
 use hftune_model::transaction::{After, State};
 use owo_colors::OwoColorize as _;
 
-use crate::text::{indented, plural};
+use crate::text::{indented, plural, wrap_after};
 
 /// More changes of one domain that all end the same are shown as one line.
 const SHOWN_OF_A_KIND: usize = 3;
@@ -21,29 +23,15 @@ pub fn json(plan: &Plan) -> String {
 pub fn human(plan: &Plan, width: usize) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}", "CPUs".bold());
-    let list = |cpus: &hftune_model::CpuSet| {
-        if cpus.is_empty() {
-            "none".to_owned()
-        } else {
-            cpus.to_string()
-        }
-    };
-    let _ = writeln!(
-        out,
-        "  {:<12}for the OS and the interrupts",
-        list(&plan.cpus.housekeeping)
-    );
-    let _ = writeln!(
-        out,
-        "  {:<12}for the application",
-        list(&plan.cpus.isolated)
-    );
-    if !plan.cpus.nic_local.is_empty() && plan.cpus.nic_local != plan.cpus.isolated {
-        let _ = writeln!(
-            out,
-            "  {:<12}of these are near the trading ports",
-            list(&plan.cpus.nic_local)
-        );
+    let cpus = &plan.cpus;
+    out.push_str(&side(
+        "for the OS and interrupts",
+        &cpus.housekeeping,
+        width,
+    ));
+    out.push_str(&side("for the application", &cpus.isolated, width));
+    if !cpus.nic_local.is_empty() && cpus.nic_local != cpus.isolated {
+        out.push_str(&side("near the trading ports", &cpus.nic_local, width));
     }
     out.push_str(
         &indented(&format!("because: {}", plan.cpus.why), 2, width)
@@ -59,8 +47,9 @@ pub fn human(plan: &Plan, width: usize) -> String {
     }
     if !plan.skipped.is_empty() {
         let _ = writeln!(out, "\n{}", "Not set on this host".bold());
-        for skipped in &plan.skipped {
-            let _ = writeln!(out, "  {} ({})", skipped.id, skipped.verdict);
+        for (ids, skipped) in alike(&plan.skipped) {
+            let ids = format!("{} ({})", ids.join(", "), skipped.verdict);
+            out.push_str(&indented(&ids, 2, width));
             out.push_str(&indented(&skipped.reason, 6, width));
             if let Some(fix) = &skipped.fix {
                 out.push_str(&indented(&format!("mend: {fix}"), 6, width));
@@ -76,6 +65,34 @@ pub fn human(plan: &Plan, width: usize) -> String {
     out.push('\n');
     let _ = writeln!(out, "{}", conclusion(plan));
     out
+}
+
+/// What is skipped for the same reason is told once: the ids, and one of them.
+fn alike(skipped: &[Skipped]) -> Vec<(Vec<&str>, &Skipped)> {
+    let mut groups: Vec<(Vec<&str>, &Skipped)> = Vec::new();
+    for one in skipped {
+        let same = |(_, other): &&mut (Vec<&str>, &Skipped)| {
+            (other.verdict, &other.reason, &other.fix) == (one.verdict, &one.reason, &one.fix)
+        };
+        match groups.iter_mut().find(same) {
+            Some((ids, _)) => ids.push(&one.id),
+            None => groups.push((vec![&one.id], one)),
+        }
+    }
+    groups
+}
+
+/// One side of the split; a long list goes on below itself.
+fn side(name: &str, cpus: &CpuSet, width: usize) -> String {
+    const NAME: usize = 27;
+    let list = if cpus.is_empty() {
+        "none".to_owned()
+    } else {
+        cpus.to_string()
+    };
+    let lines = wrap_after(&list, ',', width.saturating_sub(NAME + 2));
+    let gap = format!("\n{}", " ".repeat(NAME + 2));
+    format!("  {name:<NAME$}{}\n", lines.join(&gap))
 }
 
 fn conclusion(plan: &Plan) -> String {

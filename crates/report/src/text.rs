@@ -17,6 +17,20 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// Breaks a list after its separators, which stay.
+pub fn wrap_after(list: &str, separator: char, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for part in list.split_inclusive(separator) {
+        let line = lines.last_mut().expect("never empty");
+        if line.is_empty() || line.chars().count() + part.chars().count() <= width {
+            line.push_str(part);
+        } else {
+            lines.push(part.to_owned());
+        }
+    }
+    lines
+}
+
 /// Wrapped text, each line after `indent` spaces.
 pub fn indented(text: &str, indent: usize, width: usize) -> String {
     let margin = " ".repeat(indent);
@@ -39,5 +53,7 @@ mod tests {
         assert_eq!(wrap("", 7), [""]);
         assert_eq!(wrap("unbreakable x", 4), ["unbreakable", "x"]);
         assert_eq!(indented("a b", 2, 3), "  a\n  b\n");
+        assert_eq!(wrap_after("1,3,5-7,9", ',', 5), ["1,3,", "5-7,9"]);
+        assert_eq!(wrap_after("10-1000", ',', 3), ["10-1000"]);
     }
 }

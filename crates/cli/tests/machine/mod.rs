@@ -43,11 +43,16 @@ impl Answer {
 }
 
 impl Machine {
+    /// Nothing at all.
+    pub fn empty() -> Self {
+        Self {
+            dir: tempfile::tempdir().expect("temporary directory"),
+        }
+    }
+
     /// An 8-core server with one thread a core, 32 GiB in two nodes, and the files of every distribution.
     pub fn eight_cores() -> Self {
-        let machine = Self {
-            dir: tempfile::tempdir().expect("temporary directory"),
-        };
+        let machine = Self::empty();
         let m = &machine;
         for cpu in 0..8 {
             let topology = format!("/sys/devices/system/cpu/cpu{cpu}/topology");
