@@ -128,14 +128,17 @@ fn serve_nodes(chosen: &mut Chosen, view: &View<'_>, most: usize) {
 fn fill(chosen: &mut Chosen, view: &View<'_>, count: usize, from: impl Fn(usize) -> bool) {
     let boot_node = view.cores[view.boot].node;
     while chosen.cores.len() < count {
-        let served: CpuSet = view.union(chosen.cores.iter().map(|(core, _)| *core));
+        let in_cache_of_os = |core: usize| {
+            let mut chosen = chosen.cores.iter();
+            chosen.any(|(other, _)| view.caches[*other] == view.caches[core])
+        };
         let next = (0..view.cores.len())
             .filter(|&core| !chosen.has(core) && from(core))
             .min_by_key(|&core| {
                 (
                     view.cores[core].kind != CoreKind::Efficient,
                     view.is_near_trading(core),
-                    view.cache(core).intersection(&served).is_empty(),
+                    !in_cache_of_os(core),
                     view.cores[core].node != boot_node,
                     core,
                 )
@@ -153,9 +156,8 @@ fn keep_caches_whole(chosen: &mut Chosen, view: &View<'_>) {
     let most = (chosen.cores.len() * 3 / 2).min(view.cores.len() / 8);
     loop {
         let whole = chosen.cores.iter().find_map(|(core, _)| {
-            let cache = view.cache(*core);
             let (there, rest): (Vec<usize>, Vec<usize>) = (0..view.cores.len())
-                .filter(|&core| !view.cores[core].cpus.intersection(&cache).is_empty())
+                .filter(|&other| view.caches[other] == view.caches[*core])
                 .partition(|&core| chosen.has(core));
             let worth = !rest.is_empty()
                 && rest.len() < there.len()

@@ -1,6 +1,6 @@
 //! The host as the split sees it: the cores that can be given away, and what is near them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hftune_model::host::{Core, CoreKind, Host, Nic};
 use hftune_model::profile::Profile;
@@ -20,6 +20,8 @@ pub struct View<'h> {
     pub hidden: CpuSet,
     /// The cores of the visible CPUs, in rising order of their first.
     pub cores: Vec<Core>,
+    /// The last-level cache of each core, by its first CPU; a core without one has its own.
+    pub caches: Vec<u32>,
     /// The core that booted the machine and keeps its time.
     pub boot: usize,
     /// The ports that the application trades through.
@@ -77,6 +79,7 @@ impl<'h> View<'h> {
             host,
             visible,
             hidden,
+            caches: caches(host, &cores),
             cores,
             boot,
             ports,
@@ -141,20 +144,6 @@ impl<'h> View<'h> {
         self.cores.iter().any(efficient) && !self.cores.iter().all(efficient)
     }
 
-    /// The last-level cache of a core, as the CPUs that share it.
-    pub fn cache(&self, core: usize) -> CpuSet {
-        let cpus = &self.cores[core].cpus;
-        self.host
-            .cpus
-            .last_level_caches
-            .iter()
-            .find(|cache| cache.cpus.first().is_some() && cpus.is_subset(&cache.cpus))
-            .map_or_else(
-                || cpus.clone(),
-                |cache| cache.cpus.intersection(&self.visible),
-            )
-    }
-
     /// The node itself where it has cores, else the nearest that does: memory may hang on a node without CPUs, and a
     /// port with it.
     pub fn nearest(&self, node: u32) -> Option<u32> {
@@ -184,6 +173,20 @@ fn hidden(host: &Host) -> CpuSet {
         Some(allowed) if in_container => host.cpus.online.difference(allowed),
         _ => CpuSet::new(),
     }
+}
+
+fn caches(host: &Host, cores: &[Core]) -> Vec<u32> {
+    let mut first_of: BTreeMap<u32, u32> = BTreeMap::new();
+    for cache in &host.cpus.last_level_caches {
+        for cpu in cache.cpus.iter() {
+            first_of.insert(cpu, cache.cpus.first().unwrap_or(cpu));
+        }
+    }
+    let own = |core: &Core| core.cpus.first().unwrap_or(0);
+    cores
+        .iter()
+        .map(|core| first_of.get(&own(core)).copied().unwrap_or(own(core)))
+        .collect()
 }
 
 /// The profile's ports, else every VMA-capable port, else every port that is up.

@@ -44,12 +44,21 @@ const FLAGS: &[&str] = &[
 /// `/proc/cpuinfo`.
 pub(super) fn online(facts: &Facts<'_>) -> CpuSet {
     let path = format!("{CPU}/online");
+    let dirs = directories(facts);
     match facts.cpus(&path) {
-        Some(cpus) if !cpus.is_empty() => return cpus,
-        Some(_) => facts.note(&path, Error::invalid("it lists no CPU")),
+        Some(cpus) if cpus.is_empty() => facts.note(&path, Error::invalid("it lists no CPU")),
+        // Every CPU has a directory; what has none is not there, whatever the list says.
+        Some(cpus) if !dirs.is_empty() => {
+            let ghosts = cpus.difference(&dirs);
+            if !ghosts.is_empty() {
+                let what = format!("it lists CPUs {ghosts}, which have no directory");
+                facts.note(&path, Error::invalid(what));
+            }
+            return cpus.intersection(&dirs);
+        }
+        Some(cpus) => return cpus,
         None => {}
     }
-    let dirs = directories(facts);
     let by_directory: CpuSet = dirs
         .iter()
         .filter(

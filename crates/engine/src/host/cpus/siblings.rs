@@ -3,6 +3,8 @@
 //! Nothing may split a core, so that a relation counts when either side names it, and what cannot be told is said to
 //! be unknown rather than taken for a core of its own.
 
+use std::collections::BTreeMap;
+
 use hftune_model::{CpuSet, Error};
 
 use super::CPU;
@@ -52,32 +54,29 @@ pub(in crate::host) fn read(facts: &Facts<'_>, online: &CpuSet) -> Siblings {
 
 /// Puts together what names each other, directly or through a third.
 fn group(relations: &[(u32, Option<CpuSet>)], online: &CpuSet) -> Siblings {
-    let mut cores: Vec<CpuSet> = Vec::new();
     let mut told = CpuSet::new();
+    // Each CPU points to a lower one of its core, the lowest to itself.
+    let mut lower: BTreeMap<u32, u32> = online.iter().map(|cpu| (cpu, cpu)).collect();
     for (cpu, siblings) in relations {
-        let mut core: CpuSet = [*cpu].into_iter().collect();
-        if let Some(siblings) = siblings {
-            // A list that leaves out its own CPU is about something else.
-            if siblings.contains(*cpu) {
-                told = told.union(&siblings.intersection(online));
-            }
-            core = core.union(&siblings.intersection(online));
+        let Some(siblings) = siblings else { continue };
+        let siblings = siblings.intersection(online);
+        // A list that leaves out its own CPU is about something else.
+        if siblings.contains(*cpu) {
+            told = told.union(&siblings);
         }
-        // Usually the CPU stands in a core that is known already.
-        if let Some(known) = cores.iter().position(|known| core.is_subset(known)) {
-            debug_assert!(cores[known].contains(*cpu));
-            continue;
+        for sibling in siblings.iter() {
+            let (a, b) = (lowest(&lower, *cpu), lowest(&lower, sibling));
+            lower.insert(a.max(b), a.min(b));
         }
-        cores.retain(|known| {
-            let apart = known.intersection(&core).is_empty();
-            if !apart {
-                core = core.union(known);
-            }
-            apart
-        });
-        cores.push(core);
     }
-    cores.sort_by_key(CpuSet::first);
+    let mut by_lowest: BTreeMap<u32, CpuSet> = BTreeMap::new();
+    for cpu in online.iter() {
+        by_lowest
+            .entry(lowest(&lower, cpu))
+            .or_default()
+            .insert(cpu);
+    }
+    let cores: Vec<CpuSet> = by_lowest.into_values().collect();
     let absurd: CpuSet = cores
         .iter()
         .filter(|core| core.len() > MOST_THREADS)
@@ -87,6 +86,13 @@ fn group(relations: &[(u32, Option<CpuSet>)], online: &CpuSet) -> Siblings {
         unknown: online.difference(&told).union(&absurd),
         cores,
     }
+}
+
+fn lowest(lower: &BTreeMap<u32, u32>, mut cpu: u32) -> u32 {
+    while let Some(next) = lower.get(&cpu).filter(|next| **next != cpu) {
+        cpu = *next;
+    }
+    cpu
 }
 
 /// `core_cpus` since Linux 5.3, `thread_siblings` before, as lists or, in older trees, as masks
