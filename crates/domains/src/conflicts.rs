@@ -119,8 +119,16 @@ fn claims<'a>(cx: &Context<'a>) -> Vec<&'a Claim> {
         .collect()
 }
 
+/// The pool of the whole host, which the kernel spreads over the pools of the nodes: of 2 MiB pages, unless the kernel was
+/// booted with another default size (Documentation/admin-guide/mm/hugetlbpage.rst).
+const POOL: &str = "/proc/sys/vm/nr_hugepages";
+const POOL_OF_NODE: &str = "/hugepages-2048kB/nr_hugepages";
+
 /// Whether a claim is about this path.
 fn is_about(claim: &Claim, path: &str) -> bool {
+    if claim.path == POOL && path.ends_with(POOL_OF_NODE) {
+        return true;
+    }
     // Most are not, and a comparison costs less than a match.
     match claim.path.find(['*', '?', '[']) {
         None => claim.path == path,
@@ -174,6 +182,12 @@ fn about<'a>(setting: &Setting, claims: &[&'a Claim]) -> Vec<(&'a Claim, bool)> 
     found
 }
 
+/// Whether a setting is saved by lines of our sysctl file.
+fn is_in_our_file(setting: &Setting) -> bool {
+    let ours = |artifact: &Artifact| matches!(artifact, Artifact::File { path, .. } if path.as_os_str() == OWN);
+    setting.artifacts.iter().any(ours)
+}
+
 fn of_setting<'a>(setting: &Setting, claims: &[&'a Claim]) -> Vec<Conflict<'a>> {
     let found = about(setting, claims).into_iter();
     found
@@ -181,7 +195,7 @@ fn of_setting<'a>(setting: &Setting, claims: &[&'a Claim]) -> Vec<Conflict<'a>> 
         .map(|(claim, _)| Conflict {
             claim,
             // The lines of our file name every key that the setting writes.
-            lost: !(claim.yields && setting.id.starts_with("sysctl/")),
+            lost: !(claim.yields && is_in_our_file(setting)),
         })
         .collect()
 }

@@ -153,7 +153,16 @@ fn the_same_value_is_a_note() {
 
 #[test]
 fn a_sysctl_of_a_tool_that_applies_ours_after_its_own_is_a_note() {
-    let swappiness = || setting("sysctl/vm.swappiness", "/proc/sys/vm/swappiness", "0");
+    let own = Artifact::File {
+        path: OWN.into(),
+        content: String::new(),
+        mode: 0o644,
+    };
+    let swappiness = || {
+        let mut setting = setting("sysctl/vm.swappiness", "/proc/sys/vm/swappiness", "0");
+        setting.artifacts.push(own.clone());
+        setting
+    };
     let path = "/proc/sys/vm/swappiness";
     let (verdict, reason, fix, notes) =
         judged(swappiness(), vec![claim(path, "10", true)], active());
@@ -165,6 +174,20 @@ fn a_sysctl_of_a_tool_that_applies_ours_after_its_own_is_a_note() {
     );
     let (verdict, ..) = judged(swappiness(), vec![claim(path, "10", false)], active());
     assert_eq!(verdict, Verdict::Overridden);
+}
+
+#[test]
+fn the_pool_of_the_host_is_about_the_pools_of_its_nodes() {
+    let path = "/sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages";
+    let node = setting("hugepages/node1", path, "512");
+    let pool = vec![claim(POOL, "64", true)];
+    let (verdict, reason, ..) = judged(node, pool, active());
+    assert_eq!(
+        verdict,
+        Verdict::Overridden,
+        "no line of ours sets it again"
+    );
+    assert!(reason.contains("sets it to 64"), "{reason}");
 }
 
 #[test]
