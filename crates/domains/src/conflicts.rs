@@ -119,8 +119,8 @@ fn claims<'a>(cx: &Context<'a>) -> Vec<&'a Claim> {
         .collect()
 }
 
-/// The pool of the whole host, which the kernel spreads over the pools of the nodes: of 2 MiB pages, unless the kernel was
-/// booted with another default size (Documentation/admin-guide/mm/hugetlbpage.rst).
+/// The pool of the whole host, which the kernel spreads over the pools of the nodes: of 2 MiB pages, unless the kernel
+/// was booted with another default size (Documentation/admin-guide/mm/hugetlbpage.rst).
 const POOL: &str = "/proc/sys/vm/nr_hugepages";
 const POOL_OF_NODE: &str = "/hugepages-2048kB/nr_hugepages";
 
