@@ -15,6 +15,7 @@ use hftune_model::setting::{Doc, Setting};
 use hftune_sys::Reader;
 
 pub mod boot;
+pub mod conflicts;
 pub mod cpu_split;
 pub mod hugepages;
 pub mod irq;

@@ -1,5 +1,7 @@
 //! Services that would set what hftune sets: off, or named with the command that resolves the conflict.
 
+use std::collections::BTreeMap;
+
 use hftune_model::Result;
 use hftune_model::finding::{Proof, Proofs, Skipped, Verdict};
 use hftune_model::host::{Rival, Services as Units};
@@ -7,7 +9,7 @@ use hftune_model::setting::{Artifact, Doc, Setting, When};
 use hftune_sys::Reader;
 
 use crate::unit::UNITS;
-use crate::{Context, Desired, Domain};
+use crate::{Context, Desired, Domain, conflicts};
 
 /// The one instance.
 #[derive(Debug)]
@@ -15,7 +17,8 @@ pub struct Services;
 
 const DOCS: &[Doc] = &[Doc {
     id: "services/UNIT",
-    what: "A service that is stopped, and masked so that nothing starts it, while the profile is in force.",
+    what: "A service that is stopped, and masked so that nothing starts it, while the profile is in force. Others that \
+           work against it are not touched, but named with the command that ends that.",
     why: "irqbalance moves interrupts every ten seconds, back onto CPUs that were cleared of them.",
     trade_off: "Interrupts stay where irq-affinity.service puts them, however the load shifts. Rollback starts the \
                 service again if it was running.",
@@ -24,42 +27,49 @@ const DOCS: &[Doc] = &[Doc {
     source: "systemctl(1), \"mask\"; irqbalance(1)",
 }];
 
-/// What resolves the conflict with a rival that the profile does not turn off.
-fn advice(rival: &Rival, tuned_profile: Option<&str>) -> Option<(String, String)> {
-    let unit = rival.unit.as_str();
-    let (what, command) = match unit {
-        "tuned.service" => {
-            let profile = tuned_profile.unwrap_or("an unknown profile");
-            (
-                format!(
-                    "tuned is running with {profile}: it writes sysctls, THP, the governor and boot arguments again whenever it starts"
-                ),
-                "tuned-adm off && systemctl disable --now tuned.service".to_owned(),
-            )
-        }
-        "power-profiles-daemon.service"
-        | "tlp.service"
-        | "auto-cpufreq.service"
-        | "cpupower.service" => (
-            format!("{unit} sets the CPU frequency policy too"),
-            format!("systemctl disable --now {unit}"),
-        ),
-        "numad.service" => (
-            "numad moves processes and their memory between nodes".to_owned(),
-            "systemctl disable --now numad.service".to_owned(),
-        ),
-        "ksm.service" | "ksmtuned.service" => (
-            "merging equal memory pages (KSM) takes CPU time and adds page faults".to_owned(),
-            format!("systemctl disable --now {unit}"),
-        ),
-        _ => return None,
+/// What active tools do that no one setting shows, with the command that resolves it. What they write is in
+/// [`conflicts`].
+fn rivals(cx: &Context<'_>) -> Vec<Skipped> {
+    let services = &cx.host.services;
+    let skipped = |unit: &str, verdict, reason| Skipped {
+        id: id_of(unit),
+        verdict,
+        reason,
+        fix: Some(conflicts::off(unit)),
     };
-    Some((what, command))
+    let mut found = Vec::new();
+    // numad(8) binds a process to a node: all its threads lose the CPUs that they were pinned to.
+    if conflicts::is_active("numad.service", cx) {
+        let what = "numad.service moves processes and their memory between nodes, off the CPUs that they were pinned to";
+        found.push(skipped(
+            "numad.service",
+            Verdict::Overridden,
+            what.to_owned(),
+        ));
+    }
+    let mut unknown: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for claims in &services.unknown_claims {
+        unknown.entry(&claims.owner).or_default().push(&claims.why);
+    }
+    for (unit, why) in unknown {
+        if conflicts::is_active(unit, cx) {
+            let what = format!(
+                "{unit} is active, and not all that it sets is known: {}",
+                why.join("; ")
+            );
+            found.push(skipped(unit, Verdict::Unknown, what));
+        }
+    }
+    found
+}
+
+fn id_of(unit: &str) -> String {
+    format!("services/{}", unit.trim_end_matches(".service"))
 }
 
 /// What the host knows of a unit. An instance (`getty@tty1.service`) that has no file of its own and does not run is as
 /// its template is, but for being off.
-fn find(services: &Units, unit: &str) -> Option<Rival> {
+pub(crate) fn find(services: &Units, unit: &str) -> Option<Rival> {
     let exact = |name: &str| services.units.iter().find(|known| known.unit == name);
     exact(unit).cloned().or_else(|| {
         let (template, instance) = unit.split_once('@')?;
@@ -121,7 +131,7 @@ impl Domain for Services {
         let mut desired = Desired::default();
         let services = &cx.host.services;
         for unit in &cx.profile.services.off {
-            let id = format!("services/{}", unit.trim_end_matches(".service"));
+            let id = id_of(unit);
             let known = find(services, unit);
             if let Some((verdict, reason, fix)) = refusal(services, unit, known.as_ref()) {
                 desired.skipped.push(Skipped {
@@ -150,20 +160,7 @@ impl Domain for Services {
                 ],
             });
         }
-        for rival in &services.rivals {
-            let ours = cx.profile.services.off.contains(&rival.unit);
-            if ours || !(rival.running || rival.enabled) || rival.masked {
-                continue;
-            }
-            if let Some((what, command)) = advice(rival, services.tuned_profile.as_deref()) {
-                desired.skipped.push(Skipped {
-                    id: format!("services/{}", rival.unit.trim_end_matches(".service")),
-                    verdict: Verdict::Overridden,
-                    reason: what,
-                    fix: Some(command),
-                });
-            }
-        }
+        desired.skipped.extend(rivals(cx));
         desired
     }
 

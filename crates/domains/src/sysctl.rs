@@ -314,10 +314,22 @@ fn prove_pattern(key: &SysctlKey, desired: &str, cx: &Context<'_>, reader: &Read
             .unwrap_or(0);
         proofs.into_iter().nth(bad).expect("one for each path")
     };
+    // What setup cannot know of before: interfaces without a device, like bridges.
+    let known: Vec<String> = interfaces(cx, key)
+        .iter()
+        .map(|name| key.path().replacen('*', name, 1))
+        .collect();
     let (saved, saved_fix) = worst(
         paths
             .iter()
-            .map(|path| sysctl_files::saved(reader, path, desired))
+            .map(|path| {
+                let by = if known.contains(path) {
+                    path
+                } else {
+                    &key.path()
+                };
+                sysctl_files::saved_by(reader, by, path, desired)
+            })
             .collect(),
     );
     let each: Vec<(String, Proof)> = paths
@@ -332,13 +344,8 @@ fn prove_pattern(key: &SysctlKey, desired: &str, cx: &Context<'_>, reader: &Read
         Some((path, Proof::Differs(value))) => Proof::Differs(format!("{value} in {path}")),
         Some((_, other)) => other.clone(),
     };
-    // What setup cannot know of before: interfaces without a device, like bridges.
-    let known = interfaces(cx, key);
     let fix = differing.and_then(|(path, _)| {
-        let ours = known
-            .iter()
-            .any(|name| key.path().replacen('*', name, 1) == *path);
-        (!ours).then(|| format!("sysctl -w {path}={desired}"))
+        (!known.contains(path)).then(|| format!("sysctl -w {path}={desired}"))
     });
     let effect = match key.path().strip_suffix("/*/rp_filter") {
         Some(directory) => {

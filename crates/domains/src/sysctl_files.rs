@@ -161,15 +161,27 @@ impl SysctlFiles {
             .rfind(|a| a.value.is_some() && (a.key == path || matches(&a.key, path)))
     }
 
-    /// Whether our own file gives `path` this value.
-    fn own(&self, path: &str, desired: &str) -> bool {
-        self.assignments.iter().any(|a| {
-            a.file == OWN
-                && (a.key == path || matches(&a.key, path))
-                && a.value
-                    .as_deref()
-                    .is_some_and(|v| Compare::Words.same(v, desired))
-        })
+    /// The same files with the line in ours that gives `key` this value, whether or not it is written yet.
+    fn with_own(&self, key: &str, desired: &str) -> Self {
+        let mut with = self.clone();
+        with.assignments.retain(|a| a.file != OWN || a.key != key);
+        let name = |a: &Assignment| a.file.rsplit('/').next().unwrap_or_default().to_owned();
+        let own = OWN.rsplit('/').next().unwrap_or_default();
+        let at = with
+            .assignments
+            .iter()
+            .position(|a| name(a).as_str() > own)
+            .unwrap_or(with.assignments.len());
+        with.assignments.insert(
+            at,
+            Assignment {
+                key: key.to_owned(),
+                value: Some(desired.to_owned()),
+                file: OWN.to_owned(),
+                line: 0,
+            },
+        );
+        with
     }
 }
 
@@ -184,6 +196,16 @@ fn read_file(reader: &Reader<'_>, path: &str) -> Result<Vec<Assignment>> {
 
 /// The saved proof of one value: what `path` will be after a boot, and the edit that mends it.
 pub fn saved(reader: &Reader<'_>, path: &str, desired: &str) -> (Proof, Option<String>) {
+    saved_by(reader, path, path, desired)
+}
+
+/// The same of a value that our file gives by `key`: the path itself or a pattern of it.
+pub fn saved_by(
+    reader: &Reader<'_>,
+    key: &str,
+    path: &str,
+    desired: &str,
+) -> (Proof, Option<String>) {
     let files = match SysctlFiles::read(reader) {
         Ok(files) => files,
         Err(e) if e.kind == Kind::NeedsRoot => return (Proof::NotPermitted(e.to_string()), None),
@@ -212,24 +234,21 @@ pub fn saved(reader: &Reader<'_>, path: &str, desired: &str) -> (Proof, Option<S
             Some(format!("remove line {} of {file}", by.line)),
         )
     };
-    let winner = files.winner(path);
-    match winner {
-        Some(by) if !same(by) && files.own(path, desired) => {
-            overridden(by, &format!("and wins over {OWN}"))
-        }
-        winner => match files.late(path) {
-            Some(by) if !same(by) && files.own(path, desired) => {
-                overridden(by, "whenever \"sysctl --system\" is run")
-            }
-            _ => {
-                let value = winner.and_then(|a| a.value.clone()).unwrap_or_default();
-                (
-                    Proof::of(winner.is_some_and(same), Compare::Words.value(&value)),
-                    None,
-                )
-            }
-        },
+    // What wins over our line will do so after setup too, so it is told before.
+    let with_own = files.with_own(key, desired);
+    match with_own.winner(path) {
+        Some(by) if !same(by) => return overridden(by, &format!("and wins over {OWN}")),
+        _ => {}
     }
+    if let Some(by) = files.late(path).filter(|by| !same(by)) {
+        return overridden(by, "whenever \"sysctl --system\" is run");
+    }
+    let winner = files.winner(path);
+    let value = winner.and_then(|a| a.value.clone()).unwrap_or_default();
+    (
+        Proof::of(winner.is_some_and(same), Compare::Words.value(&value)),
+        None,
+    )
 }
 
 /// Whether a pattern of paths matches a path, as glob(7) has it: `*` and `?` match no slash.
@@ -378,10 +397,24 @@ mod tests {
     }
 
     #[test]
-    fn without_our_file_it_differs_and_is_not_overridden() {
-        let files = [("/etc/sysctl.d/zz.conf", "vm.swappiness = 20\n")];
+    fn what_will_win_over_our_file_is_told_before_it_is_written() {
+        let late = [("/run/sysctl.d/zz.conf", "\nvm.swappiness = 20\n")];
+        let (told, fix) = proof(&late, "vm/swappiness", "0");
+        assert!(
+            matches!(told, Proof::Overridden(value, by) if value == "20" && by.starts_with("/run/sysctl.d/zz.conf:2 "))
+        );
         assert_eq!(
-            proof(&files, "vm/swappiness", "0").0,
+            fix.as_deref(),
+            Some("remove line 2 of /run/sysctl.d/zz.conf")
+        );
+        let early = [("/etc/sysctl.d/50-x.conf", "vm.swappiness = 20\n")];
+        assert_eq!(
+            proof(&early, "vm/swappiness", "0").0,
+            Proof::Differs("20".to_owned())
+        );
+        let old_values_of_ours = [(OWN, "vm.swappiness = 20\n")];
+        assert_eq!(
+            proof(&old_values_of_ours, "vm/swappiness", "0").0,
             Proof::Differs("20".to_owned())
         );
         assert_eq!(

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use hftune_domains::{ALL, Context, Desired, cpu_split};
+use hftune_domains::{ALL, Context, Desired, conflicts, cpu_split};
 use hftune_model::cpu_plan::CpuPlan;
 use hftune_model::finding::{Finding, Proof, Skipped, Verdict};
 use hftune_model::host::Host;
@@ -119,7 +119,7 @@ impl<'r> Machine<'r> {
     /// The proofs of every setting, in order.
     pub fn prove(&self, desired: &Desired) -> Result<Vec<Finding>> {
         let cx = self.context();
-        desired
+        let mut findings = desired
             .settings
             .iter()
             .map(|setting| {
@@ -132,12 +132,20 @@ impl<'r> Machine<'r> {
                     domain.prove(setting, &cx, &self.reader)?,
                 ))
             })
-            .collect()
+            .collect::<Result<Vec<_>>>()?;
+        conflicts::judge(&desired.settings, &mut findings, &cx);
+        Ok(findings)
     }
 
-    /// Every setting judged, and what the profile wants but this host does not get.
-    pub fn verify(&self) -> Result<Vec<Finding>> {
+    /// What the operator should know of other tools and what is no finding.
+    pub fn notes(&self, desired: &Desired) -> Vec<String> {
+        conflicts::notes(&desired.settings, &self.context())
+    }
+
+    /// Every setting judged, and what the profile wants but this host does not get; and the notes.
+    pub fn verify(&self) -> Result<(Vec<Finding>, Vec<String>)> {
         let desired = self.desired();
+        let notes = self.notes(&desired);
         let mut findings = self.prove(&desired)?;
         let nothing = |why: &str| Proof::None(why.to_owned());
         findings.extend(desired.skipped.into_iter().map(|skipped| Finding {
@@ -150,7 +158,7 @@ impl<'r> Machine<'r> {
             reason: skipped.reason,
             fix: skipped.fix,
         }));
-        Ok(findings)
+        Ok((findings, notes))
     }
 
     /// What `setup` would do.
@@ -176,9 +184,12 @@ impl<'r> Machine<'r> {
             .iter()
             .filter(|finding| finding.verdict == Verdict::Overridden)
         {
+            let fix = finding.fix.as_ref();
+            let mend = fix.map_or_else(String::new, |fix| format!("; to resolve it: {fix}"));
             plan.warnings
-                .push(format!("{}: {}", finding.id, finding.reason));
+                .push(format!("{}: {}{mend}", finding.id, finding.reason));
         }
+        plan.warnings.extend(self.notes(&desired));
         plan.warnings.extend(self.warnings.iter().cloned());
         self.remember(&mut plan);
         Ok(plan)

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::others::{Claim, PortSetting, Tuned, UnknownClaims};
 use crate::{CpuSet, Size};
 
 /// What this machine is.
@@ -32,6 +33,10 @@ pub struct Host {
     pub virtualization: Option<String>,
     /// systemd, and the services that would fight with hftune.
     pub services: Services,
+    /// What other tools set of network ports.
+    pub port_settings: Vec<PortSetting>,
+    /// Files and directories that may hold more such settings and cannot be read.
+    pub port_settings_unread: Vec<String>,
     /// The processes and kernel threads; empty where `/proc` shows none (a tree in place of the machine).
     #[serde(skip)]
     pub tasks: Vec<Task>,
@@ -315,6 +320,12 @@ pub struct Services {
     pub units_unread: Option<String>,
     /// The active tuned profile (`/etc/tuned/active_profile`), where tuned is installed.
     pub tuned_profile: Option<String>,
+    /// What that profile is, where tuned is installed.
+    pub tuned: Option<Tuned>,
+    /// Kernel values that services write, whether or not these run.
+    pub claims: Vec<Claim>,
+    /// Why not all such values are known.
+    pub unknown_claims: Vec<UnknownClaims>,
 }
 
 /// An installed service, like those that set what hftune sets.

@@ -22,6 +22,7 @@ pub mod error;
 pub mod finding;
 pub mod host;
 pub mod names;
+pub mod others;
 pub mod plan;
 pub mod profile;
 pub mod setting;

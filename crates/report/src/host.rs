@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use hftune_model::CpuSet;
 use hftune_model::host::{BootKind, CoreKind, Cpus, Host, Irq, Nic, Node, Rival};
+use hftune_model::others::{PortOwner, PortSetting};
 use owo_colors::{OwoColorize as _, Style};
 use serde::Serialize;
 
@@ -51,6 +52,10 @@ pub fn human(host: &Host, width: usize) -> String {
     section("CPUs", &[cpus(&host.cpus)]);
     section("Memory", &[memory(host), nodes(&host.nodes)]);
     section("Network ports", &[nics(&host.nics)]);
+    section(
+        "Settings of ports made by others",
+        &[port_settings(&host.port_settings)],
+    );
     section("Interrupts", &[irq_facts(host), irqs(host)]);
     section("Kernel and boot", &[kernel(host)]);
     section("Services that set what hftune sets", &[rivals(host)]);
@@ -273,6 +278,29 @@ fn nics(nics: &[Nic]) -> Table {
             } else {
                 "kernel".into()
             },
+        ]);
+    }
+    table
+}
+
+fn port_settings(settings: &[PortSetting]) -> Table {
+    let mut table = Table::new(&["PORT", "SETTING", "BY", "WHERE"]);
+    for setting in settings {
+        let port = match &setting.port {
+            None => "any".to_owned(),
+            Some(port) if setting.uncertain => format!("{port}?"),
+            Some(port) => port.clone(),
+        };
+        let owner = match setting.owner {
+            PortOwner::NetworkManager | PortOwner::Ifcfg => "NetworkManager",
+            PortOwner::SystemdLink => "systemd-udevd",
+            PortOwner::Tuned => "tuned",
+        };
+        table.push([
+            port,
+            format!("{}={}", setting.knob, setting.value),
+            owner.to_owned(),
+            format!("{}:{}", setting.file, setting.line),
         ]);
     }
     table

@@ -7,7 +7,7 @@ use hftune_model::finding::{Finding, Proof, Verdict};
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
-use crate::text::wrap;
+use crate::text::{indented, wrap};
 
 /// The contract of `hftune verify --format json`.
 #[derive(Debug, Serialize)]
@@ -16,6 +16,7 @@ struct Report<'f> {
     profile: &'f str,
     summary: BTreeMap<&'static str, usize>,
     settings: &'f [Finding],
+    notes: &'f [String],
 }
 
 /// How many findings have each verdict; every verdict is listed.
@@ -31,8 +32,9 @@ fn counts(findings: &[Finding]) -> Vec<(Verdict, usize)> {
         .collect()
 }
 
-/// One JSON object. `summary` counts all of `findings`, `shown` are listed.
-pub fn json(profile: &str, findings: &[Finding], shown: &[Finding]) -> String {
+/// One JSON object. `summary` counts all of `findings`, `shown` are listed; `notes` are what other tools do that is no
+/// finding.
+pub fn json(profile: &str, findings: &[Finding], shown: &[Finding], notes: &[String]) -> String {
     let report = Report {
         schema: "hftune/verify/1",
         profile,
@@ -41,12 +43,19 @@ pub fn json(profile: &str, findings: &[Finding], shown: &[Finding]) -> String {
             .map(|(verdict, n)| (verdict.word(), n))
             .collect(),
         settings: shown,
+        notes,
     };
     crate::to_json(&report)
 }
 
 /// A line for each setting, and below what is not as desired its reason and its remedy.
-pub fn human(profile: &str, findings: &[Finding], shown: &[Finding], width: usize) -> String {
+pub fn human(
+    profile: &str,
+    findings: &[Finding],
+    shown: &[Finding],
+    notes: &[String],
+    width: usize,
+) -> String {
     let mut out = String::new();
     let longest = shown
         .iter()
@@ -86,6 +95,12 @@ pub fn human(profile: &str, findings: &[Finding], shown: &[Finding], width: usiz
             if let Some(fix) = &finding.fix {
                 below("mend", fix);
             }
+        }
+    }
+    if !notes.is_empty() {
+        let _ = writeln!(out, "\n{}", "Other tools, no findings".bold());
+        for note in notes {
+            out.push_str(&indented(note, 2, width));
         }
     }
     let summary: Vec<_> = counts(findings)

@@ -41,7 +41,7 @@ pub(super) fn run(root: &Root, id: Option<&str>, json: bool) -> Result<Answer> {
         .and_then(|machine| machine.verify())
         .map_or_else(
             |_| Vec::new(),
-            |findings| findings.into_iter().filter(|f| f.id == id).collect(),
+            |(findings, _)| findings.into_iter().filter(|f| f.id == id).collect(),
         );
     Ok(Answer::ok(hftune_report::explain::human(
         doc,

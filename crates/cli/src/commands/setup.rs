@@ -74,7 +74,7 @@ pub(super) fn run(root: &Root, args: &ChoiceArgs, yes: bool, json: bool) -> Resu
 
     // What is there now is read afresh: a setting is done when it is proved, not when it was written.
     let after = Machine::read(root, choices)?;
-    let findings = after.verify()?;
+    let (findings, _) = after.verify()?;
     // Arguments that were put back are no setting of the profile any more; the running kernel still has them.
     result.reboot_required =
         plan.needs_reboot() || findings.iter().any(|f| f.verdict == Verdict::RebootPending);
@@ -100,7 +100,14 @@ pub(super) fn run(root: &Root, args: &ChoiceArgs, yes: bool, json: bool) -> Resu
         format!(
             "{}\n{}",
             report(&result, &not_made, width),
-            hftune_report::verify::human(&after.resolved.profile.name, &findings, &open, width)
+            // The notes were in the plan.
+            hftune_report::verify::human(
+                &after.resolved.profile.name,
+                &findings,
+                &open,
+                &[],
+                width
+            )
         )
     };
     if let Some(e) = &failure {

@@ -12,7 +12,7 @@ use crate::{Answer, terminal};
 pub(super) fn run(root: &Root, args: &Verify) -> Result<Answer> {
     let machine = Machine::read(root, args.choices.choices()?)?;
     terminal::warn(&machine.warnings);
-    let mut findings = machine.verify()?;
+    let (mut findings, mut notes) = machine.verify()?;
     if !args.only.is_empty() {
         findings.retain(|finding| args.only.iter().any(|only| selects(only, &finding.id)));
         if findings.is_empty() {
@@ -22,6 +22,8 @@ pub(super) fn run(root: &Root, args: &Verify) -> Result<Answer> {
             )
             .hint("hftune verify lists all settings"));
         }
+        // They are about the host as a whole.
+        notes.clear();
     }
     let shown: Vec<Finding> = findings
         .iter()
@@ -36,9 +38,9 @@ pub(super) fn run(root: &Root, args: &Verify) -> Result<Answer> {
         .collect();
     let profile = &machine.resolved.profile.name;
     let text = if args.json || args.format == Format::Json {
-        json(profile, &findings, &shown)
+        json(profile, &findings, &shown, &notes)
     } else {
-        human(profile, &findings, &shown, terminal::width())
+        human(profile, &findings, &shown, &notes, terminal::width())
     };
     Ok(Answer::ok(text).code(exit_code(&findings)))
 }

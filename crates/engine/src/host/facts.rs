@@ -129,6 +129,24 @@ impl<'r> Facts<'r> {
         self.noted(path, self.reader.list(path)).unwrap_or_default()
     }
 
+    /// The whole text of a file; where it is there and cannot be read, or is no text, its path is put into `refused`.
+    pub(super) fn text_or(&self, path: &str, refused: &mut Vec<String>) -> Option<Rc<str>> {
+        let text = self.text(path);
+        let error = self.reader.text(path).err();
+        if error.is_some_and(|error| error.kind != Kind::Missing) {
+            refused.push(path.to_owned());
+        }
+        text
+    }
+
+    /// The names in a directory; where it is there and cannot be listed, its path is put into `refused`.
+    pub(super) fn list_or(&self, path: &str, refused: &mut Vec<String>) -> Rc<[String]> {
+        if self.unlisted(path).is_some() {
+            refused.push(path.to_owned());
+        }
+        self.list(path)
+    }
+
     /// Why a directory that is there cannot be listed.
     pub(super) fn unlisted(&self, path: &str) -> Option<String> {
         let error = self.reader.list(path).err()?;

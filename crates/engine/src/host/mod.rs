@@ -4,16 +4,22 @@
 //! named in [`Host::unread`] and is not taken for a fact. No process is started.
 
 mod boot_loader;
+mod claims;
 mod cpus;
 mod distribution;
 mod facts;
+mod ini;
 mod irqs;
 mod kernel;
+mod link_files;
 mod memory;
+mod network_manager;
 mod nics;
 mod nodes;
 mod services;
+mod shell_words;
 mod tasks;
+mod tuned;
 mod virtualization;
 
 pub use irqs::{InterruptLine, parse_interrupts};
@@ -39,14 +45,22 @@ pub fn read(reader: &Reader<'_>) -> Host {
     let kernel = kernel::read(&facts);
     let distribution = distribution::read(&facts);
     let tasks = tasks::read(&facts);
+    let nics = nics::read(&facts);
+    let (services, of_tuned) = services::read(&facts, &tasks, &cpus, &kernel);
+    let mut port_settings_unread = Vec::new();
+    let mut port_settings = network_manager::read(&facts, &mut port_settings_unread);
+    port_settings.extend(link_files::read(&facts, &nics, &mut port_settings_unread));
+    port_settings.extend(of_tuned);
     Host {
         memory: memory::read(&facts),
-        nics: nics::read(&facts),
+        nics,
         interfaces: nics::interfaces(&facts),
         irqs: irqs::read(&facts),
         boot_loader: boot_loader::read(&facts, &distribution, &kernel.cmdline),
         virtualization: virtualization::read(&facts, &cpus.flags),
-        services: services::read(&facts, &tasks),
+        services,
+        port_settings,
+        port_settings_unread,
         cpus,
         nodes,
         nodes_make_no_sense,

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hftune_model::host::{Rival, Services, Task};
+use hftune_model::host::{Cpus, Kernel, Rival, Services, Task};
+use hftune_model::others::{PortSetting, UnknownClaims};
 
 use super::facts::Facts;
+use super::{claims, tuned};
 
 /// What would fight with hftune, in the order in which it is reported: interrupts first, then frequencies, then memory.
 const RIVALS: &[&str] = &[
@@ -38,9 +40,15 @@ const COMM_BYTES: usize = 15;
 /// systemd keeps a link here as long as a unit is active (src/core/unit.c, `unit_export_invocation_id`).
 const RUNNING: &str = "/run/systemd/units";
 
-pub(super) fn read(facts: &Facts<'_>, tasks: &[Task]) -> Services {
+/// The services, and what tuned sets of network ports.
+pub(super) fn read(
+    facts: &Facts<'_>,
+    tasks: &[Task],
+    cpus: &Cpus,
+    kernel: &Kernel,
+) -> (Services, Vec<PortSetting>) {
     let units = units(facts, tasks);
-    let rivals = RIVALS
+    let rivals: Vec<Rival> = RIVALS
         .iter()
         .filter_map(|name| {
             let name = format!("{name}.service");
@@ -48,13 +56,32 @@ pub(super) fn read(facts: &Facts<'_>, tasks: &[Task]) -> Services {
             installed.then(|| rival.clone())
         })
         .collect();
-    Services {
+    let of_tuned = rivals
+        .iter()
+        .any(|rival| rival.unit == "tuned.service")
+        .then(|| tuned::read(facts, kernel));
+    let (mut claims, mut unknown_claims) = claims::read(facts, &rivals, cpus);
+    let (mut tuned, mut ports) = (None, Vec::new());
+    if let Some(sets) = of_tuned {
+        claims.extend(sets.claims);
+        unknown_claims.extend(sets.unknown.into_iter().map(|why| UnknownClaims {
+            owner: "tuned.service".to_owned(),
+            why,
+        }));
+        ports = sets.ports;
+        tuned = Some(sets.tuned);
+    }
+    let services = Services {
         systemd: facts.root().is_dir("/run/systemd/system"),
         rivals,
         units_unread: UNIT_DIRS.iter().find_map(|dir| facts.unlisted(dir)),
         units: units.into_iter().map(|(unit, _)| unit).collect(),
         tuned_profile: facts.word("/etc/tuned/active_profile"),
-    }
+        tuned,
+        claims,
+        unknown_claims,
+    };
+    (services, ports)
 }
 
 /// What the directories of units hold of one unit.

@@ -1,0 +1,90 @@
+//! What other tools set of network ports. The profile sets nothing of ports, so none of it is overridden yet.
+
+use hftune_model::others::{PortOwner, PortSetting};
+
+use super::is_active;
+use crate::Context;
+
+/// A note for each port and file.
+pub(super) fn notes(cx: &Context<'_>) -> Vec<String> {
+    let network_manager = is_active("NetworkManager.service", cx);
+    let legacy = is_active("network.service", cx);
+    let tuned = is_active("tuned.service", cx);
+    let mut groups: Vec<Vec<&PortSetting>> = Vec::new();
+    for setting in &cx.host.port_settings {
+        let active = match setting.owner {
+            PortOwner::NetworkManager => network_manager,
+            PortOwner::Ifcfg => network_manager || legacy,
+            PortOwner::Tuned => tuned,
+            PortOwner::SystemdLink => true,
+        };
+        if !active {
+            continue;
+        }
+        let same = |group: &Vec<&PortSetting>| {
+            group[0].port == setting.port && group[0].file == setting.file
+        };
+        match groups.iter_mut().find(|group| same(group)) {
+            Some(group) => group.push(setting),
+            None => groups.push(vec![setting]),
+        }
+    }
+    let mut notes: Vec<String> = groups.iter().map(|group| note(group)).collect();
+    let unread = &cx.host.port_settings_unread;
+    if !unread.is_empty() {
+        notes.push(format!(
+            "what these set of network ports is not known, since they cannot be read: {}",
+            unread.join(", ")
+        ));
+    }
+    notes
+}
+
+fn note(group: &[&PortSetting]) -> String {
+    let first = group[0];
+    let port = match &first.port {
+        Some(port) if first.uncertain => format!("{port} (if the file is for it)"),
+        Some(port) => port.clone(),
+        None => "every port that it is used on".to_owned(),
+    };
+    let knobs: Vec<String> = group
+        .iter()
+        .map(|setting| format!("{}={}", setting.knob, setting.value))
+        .collect();
+    let mut lines: Vec<String> = group.iter().map(|s| s.line.to_string()).collect();
+    lines.dedup();
+    let place = format!("{}:{}", first.file, lines.join(","));
+    let (who, when, remedy) = match first.owner {
+        PortOwner::NetworkManager => {
+            let what = group
+                .iter()
+                .map(|setting| format!("ethtool.{} ''", setting.knob));
+            let what = what.collect::<Vec<_>>().join(" ");
+            let remedy = first.connection.as_ref().map_or_else(
+                || format!("remove these lines of {}", first.file),
+                |id| format!("nmcli connection modify '{id}' {what}"),
+            );
+            ("NetworkManager", "at every activation", remedy)
+        }
+        PortOwner::Ifcfg => (
+            "ETHTOOL_OPTS",
+            "at every activation",
+            format!("edit line {} of {}", lines.join(","), first.file),
+        ),
+        PortOwner::SystemdLink => (
+            "systemd-udevd",
+            "when the device appears",
+            format!("remove line {} of {}", lines.join(","), first.file),
+        ),
+        PortOwner::Tuned => (
+            "tuned",
+            "whenever it starts and when the device appears",
+            super::off("tuned.service"),
+        ),
+    };
+    format!(
+        "{port}: {who} sets {} ({place}) {when}. The profile sets nothing of ports, so this stands; to take it back: \
+         {remedy}",
+        knobs.join(", ")
+    )
+}
