@@ -8,6 +8,7 @@ use hftune_model::transaction::{After, JOURNAL_VERSION, Outcome, Output, Record,
 use hftune_model::{Error, Kind, Result};
 use hftune_sys::{Root, exec};
 
+use crate::arguments;
 use crate::journal::{Journal, now};
 use crate::target;
 use crate::units::{self, Units};
@@ -212,6 +213,11 @@ fn make(root: &Root, units: &mut Units, artifact: &Artifact, outputs: &mut Vec<O
             let made = run(program, args).and_then(|()| target::outputs_of(root, paths));
             failed(made.map(|made| *outputs = made))
         }
+        Artifact::Arguments {
+            program,
+            add,
+            remove,
+        } => arguments::set(root, program, add, remove),
     }
 }
 
@@ -285,6 +291,9 @@ pub(crate) fn restore(root: &Root, units: &mut Units, key: &str, state: &State) 
                 }
             }
             Outcome::Made
+        }
+        State::Arguments { present, absent } => {
+            arguments::set(root, Path::new(name), present, absent)
         }
     }
 }

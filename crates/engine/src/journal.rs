@@ -249,13 +249,13 @@ pub fn held(transactions: &[Transaction]) -> BTreeMap<String, Held> {
             );
             match &step.after {
                 After::Set(artifact) if made => {
-                    held.entry(artifact.target())
-                        .or_insert_with(|| Held {
-                            before: step.before.clone(),
-                            last: step.after.clone(),
-                            boot_id: transaction.boot_id.clone(),
-                        })
-                        .last = step.after.clone();
+                    let first = held.entry(artifact.target()).or_insert_with(|| Held {
+                        before: step.before.clone(),
+                        last: step.after.clone(),
+                        boot_id: transaction.boot_id.clone(),
+                    });
+                    first.before = first.before.clone().with_later(&step.before);
+                    first.last = step.after.clone();
                 }
                 // Back to what it was: hftune no longer holds it. A put-back that failed is still due.
                 After::Restore { target, .. } if step.outcome == Some(Outcome::Made) => {

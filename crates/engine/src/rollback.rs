@@ -213,6 +213,16 @@ fn undo(
             outcome(restore(root, units, &key, &step.before))?;
             Ok(Undone::Restored)
         }
+        State::Arguments { .. } => {
+            let now = target::state_of_key(root, &key, &step.before)?;
+            if target::same_state(&now, &step.before) {
+                return Ok(Undone::Nothing);
+            }
+            match restore(root, units, &key, &step.before) {
+                Outcome::Untried { why } => Err(Error::new(Kind::Conflict, why)),
+                made => outcome(made).map(|()| Undone::Restored),
+            }
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use hftune_model::plan::{Change, Plan};
-use hftune_model::setting::{Artifact, When};
+use hftune_model::setting::{self, Artifact, When};
 use hftune_model::transaction::{After, State};
 use owo_colors::OwoColorize as _;
 
@@ -190,6 +190,18 @@ fn steps(plan: &Plan) -> String {
                 format!("{} {}", program.display(), args.join(" "))
                     .trim()
                     .to_owned(),
+            ),
+            After::Set(Artifact::Arguments {
+                program,
+                add,
+                remove,
+            }) => (
+                "run",
+                format!(
+                    "{} {}",
+                    program.display(),
+                    setting::argument_options(add, remove).join(" ")
+                ),
             ),
             After::Set(Artifact::Kernel { .. }) => {
                 values += 1;

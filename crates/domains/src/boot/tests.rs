@@ -1,5 +1,7 @@
 //! The domain on whole machines: Debian, RHEL 9, RHEL 8, ostree, with what administrators leave in the files.
 
+mod images;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -575,15 +577,19 @@ fn what_does_not_apply_says_why() {
 
 #[test]
 fn unknown_loaders_get_the_arguments_in_words() {
-    let mut machine = Machine::new(BootKind::Ostree, &[]);
-    let skipped = machine.desire().skipped;
+    let mut machine = Machine::new(BootKind::Unknown, &[]);
+    let Desired {
+        skipped, warnings, ..
+    } = machine.desire();
     assert_eq!(skipped.len(), 3);
-    assert!(
-        skipped[1]
-            .fix
-            .as_ref()
-            .unwrap()
-            .contains("--append-if-missing=isolcpus=managed_irq,domain,2-7")
+    let line = format!("add to the kernel's arguments in the boot loader, then reboot: {OURS}");
+    assert!(skipped.iter().all(|s| s.fix.as_ref() == Some(&line)));
+    assert_eq!(
+        warnings,
+        [format!(
+            "hftune does not know what boots this machine: {line}"
+        )],
+        "once for all of them"
     );
     machine.host.kernel.cmdline = OURS.to_owned();
     assert_eq!(machine.desire().skipped, []);

@@ -12,16 +12,25 @@ mod kernel;
 mod memory;
 mod nics;
 mod nodes;
+mod other_loaders;
 mod services;
+mod staged_deployment;
 mod tasks;
 mod virtualization;
 
 pub use irqs::{InterruptLine, parse_interrupts};
 
-use hftune_model::host::Host;
+use hftune_model::host::{BootLoader, Host};
 use hftune_sys::Reader;
 
 use facts::Facts;
+
+/// What boots this machine, alone.
+pub(crate) fn boot_loader(reader: &Reader<'_>) -> BootLoader {
+    let facts = Facts::new(reader);
+    let cmdline = kernel::read(&facts).cmdline;
+    boot_loader::read(&facts, &distribution::read(&facts), &cmdline)
+}
 
 /// What this machine is, read through `reader`.
 pub fn read(reader: &Reader<'_>) -> Host {

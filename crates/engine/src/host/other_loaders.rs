@@ -1,0 +1,150 @@
+//! What boots a machine other than GRUB: ostree and bootc, systemd-boot, unified kernel images; and the files of boot
+//! loaders that hftune names but does not edit.
+
+use std::path::{Path, PathBuf};
+
+use hftune_domains::boot;
+use hftune_model::host::{BootKind, BootLoader};
+use hftune_model::{Error, Kind};
+
+use super::facts::Facts;
+use super::{staged_deployment, virtualization};
+
+/// Files that are read whole where they exist.
+const FILES: [&str; 1] = [boot::VENDOR_CMDLINE];
+
+/// systemd's variables: `LoaderInfo`, `StubInfo`, `LoaderEntrySelected` (<https://systemd.io/BOOT_LOADER_INTERFACE>).
+const SYSTEMD: &str = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
+
+/// The variables of UEFI itself (UEFI Specification, 3.3 Globally Defined Variables).
+const GLOBAL: &str = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
+
+/// Reads the files and variables of these loaders into `loader`.
+pub(super) fn read(facts: &Facts<'_>, cmdline: &str, loader: &mut BootLoader) {
+    let mut paths: Vec<String> = FILES.map(str::to_owned).to_vec();
+    paths.extend(
+        boot::HAND_WRITTEN
+            .iter()
+            .filter(|path| facts.root().exists(path))
+            .map(|path| (*path).to_owned()),
+    );
+    for (directory, extension) in boot::ENTRY_DIRECTORIES
+        .map(|directory| (directory, ".conf"))
+        .into_iter()
+        .chain([(boot::KARGS_D, ".toml")])
+    {
+        let names = facts.list(directory);
+        let wanted = names.iter().filter(|name| name.ends_with(extension));
+        paths.extend(wanted.map(|name| format!("{directory}/{name}")));
+    }
+    for path in paths {
+        let text = facts.text(&path).map(|text| text.to_string());
+        loader.files.extend(text.map(|text| (path.into(), text)));
+    }
+    for directory in boot::UNIFIED_DIRECTORIES {
+        let names = facts.list(directory);
+        let images = names.iter().filter(|name| {
+            Path::new(name)
+                .extension()
+                .is_some_and(|extension| extension.eq_ignore_ascii_case("efi"))
+        });
+        loader
+            .unified
+            .extend(images.map(|name| PathBuf::from(directory).join(name)));
+    }
+    loader.loader_info = text_variable(facts, "LoaderInfo");
+    loader.unified_booted = text_variable(facts, "StubInfo").is_some()
+        || text_variable(facts, "LoaderEntrySelected")
+            .is_some_and(|entry| entry.to_ascii_lowercase().ends_with(".efi"));
+    loader.secure_boot = variable(facts, "SecureBoot", GLOBAL)
+        .and_then(|value| value.first().copied())
+        .map(|byte| byte == 1);
+    read_staged(facts, loader);
+    loader.rpm_ostree = facts.root().exists(boot::RPM_OSTREE)
+        && (has(cmdline, "ostree=") || !has(cmdline, "composefs="));
+    loader.bootc = facts.root().exists("/usr/lib/bootc") || facts.root().exists("/usr/bin/bootc");
+}
+
+/// The kind, where one of these boots the machine for certain.
+pub(super) fn kind(facts: &Facts<'_>, cmdline: &str, loader: &BootLoader) -> Option<BootKind> {
+    // A container sees the command line of the machine that it runs on.
+    let own_cmdline = virtualization::container(facts).is_none();
+    // The arguments name what ostree-prepare-root(1) and its composefs twin mount: there are none without them.
+    let booted = facts.root().exists("/run/ostree-booted")
+        || own_cmdline && (has(cmdline, "ostree=") || has(cmdline, "composefs="));
+    if booted {
+        return Some(BootKind::Ostree);
+    }
+    // Images of ostree have this link, which their deployments follow (ostreedev.github.io, "Adapting existing systems").
+    if loader.bootc || facts.root().link_target("/ostree").is_some() {
+        return Some(BootKind::Image);
+    }
+    let systemd_boot = loader
+        .loader_info
+        .as_ref()
+        .is_some_and(|info| info.starts_with("systemd-boot"));
+    (systemd_boot || loader.unified_booted).then_some(BootKind::SystemdBoot)
+}
+
+/// Whether systemd-boot is set up on a machine whose firmware does not tell what booted it: a tree, a container.
+///
+/// Its configuration is `loader/loader.conf` on the EFI partition; the entries there are read by nothing else, those
+/// in `/boot` by GRUB too.
+pub(super) fn has_systemd_boot(facts: &Facts<'_>) -> bool {
+    let parents = ["/boot", "/efi", "/boot/efi"];
+    parents
+        .iter()
+        .any(|parent| facts.root().exists(format!("{parent}/loader/loader.conf")))
+        || boot::ENTRY_DIRECTORIES[1..]
+            .iter()
+            .chain(&boot::UNIFIED_DIRECTORIES)
+            .any(|directory| facts.root().is_dir(directory))
+}
+
+fn has(cmdline: &str, prefix: &str) -> bool {
+    cmdline
+        .split_ascii_whitespace()
+        .any(|word| word.starts_with(prefix))
+}
+
+/// Reads the staged deployment, where it will become the default: one that is locked is dropped at shutdown.
+fn read_staged(facts: &Facts<'_>, loader: &mut BootLoader) {
+    if facts.root().exists("/run/ostree/staged-deployment-locked") {
+        return;
+    }
+    let read = facts
+        .root()
+        .read(staged_deployment::PATH)
+        .and_then(|bytes| {
+            staged_deployment::arguments(&bytes).ok_or_else(|| {
+                let what = "it holds no kernel arguments that hftune can read";
+                Error::invalid(what).at(facts.root().shown(Path::new(staged_deployment::PATH)))
+            })
+        });
+    match read {
+        Ok(words) => loader.staged = Some(words.join(" ")),
+        Err(e) if e.kind == Kind::Missing => {}
+        Err(e) => {
+            loader.staged_unread = Some(e.to_string());
+            facts.note(staged_deployment::PATH, e);
+        }
+    }
+}
+
+/// The value of an EFI variable, after the four bytes of its attributes (Documentation/filesystems/efivarfs.rst).
+fn variable(facts: &Facts<'_>, name: &str, vendor: &str) -> Option<Vec<u8>> {
+    let path = format!("/sys/firmware/efi/efivars/{name}-{vendor}");
+    let bytes = facts.root().read(path).ok()?;
+    bytes.get(4..).map(<[u8]>::to_vec)
+}
+
+/// A variable of systemd, which is UTF-16 with a NUL at the end.
+fn text_variable(facts: &Facts<'_>, name: &str) -> Option<String> {
+    let value = variable(facts, name, SYSTEMD)?;
+    let units: Vec<u16> = value
+        .chunks_exact(2)
+        .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
+        .take_while(|&unit| unit != 0)
+        .collect();
+    String::from_utf16(&units).ok()
+}
