@@ -100,7 +100,7 @@ impl Domain for Boot {
             })?;
         let kind = cx.host.boot_loader.kind;
         if kind == BootKind::Image {
-            return Ok(ostree::prove_in_image(argument, cx));
+            return Ok(ostree::prove_in_image(argument, cx, reader));
         }
         let live = proof::live(argument, reader);
         let booted = matches!(live, Proof::Holds(_));

@@ -21,7 +21,7 @@ use super::argument::{Argument, skip};
 use super::by_hand::place_by_hand;
 use super::cmdline::{self, Edit};
 use super::placed::{
-    Conflict, Placed, cannot_edit, line, of_others, overridden, record, recorded, refuse,
+    Conflict, Placed, cannot_edit, line, of_others, overridden, record, recorded, refuse, unread,
 };
 use super::{bls, proof};
 use crate::Context;
@@ -205,17 +205,10 @@ pub fn saved(argument: &Argument, cx: &Context<'_>, reader: &Reader<'_>) -> Proo
     if let Some(why) = &loader.staged_unread {
         return Proof::Unknown(why.clone());
     }
-    let names = match reader.list(bls::DIRECTORY) {
-        Ok(names) => names,
-        Err(e) => return proof::failed(&e),
-    };
-    names
-        .iter()
-        .find_map(|name| reader.text(Path::new(bls::DIRECTORY).join(name)).err())
-        .map_or_else(
-            || Proof::Unknown(format!("{} has no entry of ostree", bls::DIRECTORY)),
-            |e| proof::failed(&e),
-        )
+    unread(&[bls::DIRECTORY], "conf", loader, reader).map_or_else(
+        || Proof::Unknown(format!("{} has no entry of ostree", bls::DIRECTORY)),
+        |e| proof::failed(&e),
+    )
 }
 
 /// A file of `kargs.d`.
@@ -392,10 +385,11 @@ pub fn place_in_image(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
 
 /// The proofs in an image that is being built. The kernel that runs is that of the machine that builds it, so nothing is
 /// read of it.
-pub fn prove_in_image(argument: &Argument, cx: &Context<'_>) -> Proofs {
+pub fn prove_in_image(argument: &Argument, cx: &Context<'_>, reader: &Reader<'_>) -> Proofs {
     let none = Proof::None("the image is not booted".to_owned());
     Proofs {
-        saved: saved_in_image(argument, cx),
+        saved: unread(&[KARGS_D], "toml", &cx.host.boot_loader, reader)
+            .map_or_else(|| saved_in_image(argument, cx), |e| proof::failed(&e)),
         live: Proof::Pending(
             String::new(),
             "in the image; a machine has it once it boots this image".to_owned(),

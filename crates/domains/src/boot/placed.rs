@@ -6,6 +6,7 @@ use hftune_model::Error;
 use hftune_model::finding::{Skipped, Verdict};
 use hftune_model::host::BootLoader;
 use hftune_model::setting::Artifact;
+use hftune_sys::Reader;
 
 use super::argument::{Argument, skip};
 use super::cmdline::{self, Token};
@@ -111,4 +112,24 @@ pub fn cannot_edit(error: &Error) -> Skipped {
 pub fn line(arguments: &[Argument]) -> String {
     let words: Vec<String> = arguments.iter().map(ToString::to_string).collect();
     words.join(" ")
+}
+
+/// Why a directory of boot arguments, or a file in it, cannot be judged: it is there, and the host's facts lack it.
+pub fn unread(
+    directories: &[&str],
+    extension: &str,
+    loader: &BootLoader,
+    reader: &Reader<'_>,
+) -> Option<Error> {
+    directories.iter().find_map(|directory| {
+        let names = match reader.list(directory) {
+            Ok(names) => names,
+            Err(e) => return Some(e),
+        };
+        let paths = names.iter().map(|name| Path::new(directory).join(name));
+        paths
+            .filter(|path| path.extension().is_some_and(|found| found == extension))
+            .filter(|path| !loader.files.contains_key(path))
+            .find_map(|path| reader.text(&path).err())
+    })
 }

@@ -6,17 +6,17 @@
 
 use std::path::Path;
 
+use hftune_model::Result;
 use hftune_model::finding::Proof;
 use hftune_model::host::BootLoader;
 use hftune_model::setting::Artifact;
-use hftune_model::{Error, Result};
 use hftune_sys::Reader;
 
 use super::argument::Argument;
 use super::by_hand::place_by_hand;
 use super::cmdline::{self, Edit};
 use super::placed::{
-    Conflict, Placed, cannot_edit, line, of_others, overridden, record, recorded, refuse,
+    Conflict, Placed, cannot_edit, line, of_others, overridden, record, recorded, refuse, unread,
 };
 use super::{bls, kernel_cmdline, proof};
 use crate::Context;
@@ -321,7 +321,7 @@ pub fn saved(
     let loader = &cx.host.boot_loader;
     let entries = entries(loader);
     let unified = boots_unified(loader);
-    if let Some(e) = unreadable(loader, reader) {
+    if let Some(e) = unread(&ENTRY_DIRECTORIES, "conf", loader, reader) {
         return (proof::failed(&e), None);
     }
     if entries.is_empty() && !unified {
@@ -346,27 +346,4 @@ pub fn saved(
         Proof::Unknown(why),
         Some(rebuild(cx, &argument.to_string())),
     )
-}
-
-/// Why an entry or a directory of entries cannot be judged.
-fn unreadable(loader: &BootLoader, reader: &Reader<'_>) -> Option<Error> {
-    for directory in ENTRY_DIRECTORIES {
-        let names = match reader.list(directory) {
-            Ok(names) => names,
-            Err(e) => return Some(e),
-        };
-        let left_out = names
-            .iter()
-            .map(|name| Path::new(directory).join(name))
-            .filter(|path| {
-                path.extension()
-                    .is_some_and(|extension| extension == "conf")
-            })
-            .filter(|path| !loader.files.contains_key(path))
-            .find_map(|path| reader.text(&path).err());
-        if left_out.is_some() {
-            return left_out;
-        }
-    }
-    None
 }
