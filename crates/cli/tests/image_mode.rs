@@ -306,6 +306,39 @@ fn a_template_that_setup_makes_goes_with_the_rollback() {
 }
 
 #[test]
+fn an_entry_that_systemd_boot_renamed_is_given_back() {
+    let machine = image_machines::systemd_boot();
+    let entries = "/boot/loader/entries/debian-6.1.0-test";
+    let rename = |from: &str, to: &str| {
+        let path = |count: &str| machine.path(&format!("{entries}{count}.conf"));
+        fs::rename(path(from), path(to)).expect("rename");
+    };
+    let stock = machine.read(&format!("{entries}.conf"));
+    for drop_all in [false, true] {
+        rename("", "+3");
+        machine.run(&["setup", "--yes"]);
+        rename("+3", "+2-1");
+        rename("+2-1", "");
+        assert!(machine.read(&format!("{entries}.conf")).contains(ISOLCPUS));
+        if drop_all {
+            let none: String = ["isolcpus", "nohz_full", "rcu_nocbs", "irqaffinity"]
+                .map(|name| format!("{name} = false\n"))
+                .concat();
+            machine.file("/etc/hftune/profile.toml", &format!("[boot]\n{none}"));
+            machine.run(&["setup", "--yes"]);
+        } else {
+            let rollback = machine.run(&["rollback", "--yes", "--json"]).json();
+            assert_eq!(rollback["not_restored"], serde_json::json!([]));
+        }
+        assert_eq!(
+            machine.read(&format!("{entries}.conf")),
+            stock,
+            "{drop_all}"
+        );
+    }
+}
+
+#[test]
 fn an_entry_of_systemd_boot_that_is_not_text_makes_the_proof_unknown() {
     let machine = image_machines::systemd_boot();
     let path = "/boot/efi/loader/entries/debian-6.0.0.conf";

@@ -355,4 +355,31 @@ mod tests {
                 .contains("newer form")
         );
     }
+
+    #[test]
+    fn words_of_every_step_are_held() {
+        let step = |number: usize, before: &str| {
+            format!(
+                "{{\"record\":\"before\",\"step\":{number},\"ids\":[],\"after\":{{\"after\":\"set\",\"artifact\":\"arguments\",\
+                 \"program\":\"/usr/bin/rpm-ostree\",\"add\":[],\"remove\":[]}},\"before\":{{\"state\":\"arguments\",{before}}},\
+                 \"directories\":[]}}\n"
+            )
+        };
+        let begin = r#"{"record":"begin","journal":1,"time":"t","version":"0","profile":"hft","boot_id":null,"changes":[]}"#;
+        let text = format!(
+            "{begin}\n{}{}",
+            step(0, "\"present\":[\"ro\"],\"absent\":[\"a=1\",\"b=1\"]"),
+            step(1, "\"present\":[\"b=1\"],\"absent\":[\"c=1\"]")
+        );
+        let held = held(&[parse("x", &text).expect("journal")]);
+        let words = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect();
+        assert_eq!(
+            held["arguments:/usr/bin/rpm-ostree"].before,
+            State::Arguments {
+                present: words(&["ro"]),
+                absent: words(&["a=1", "b=1", "c=1"])
+            },
+            "b=1 was not there before hftune"
+        );
+    }
 }

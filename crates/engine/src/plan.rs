@@ -187,6 +187,7 @@ fn put_back(reader: &Reader<'_>, plan: &mut Plan, desired: &Desired, past: &Past
         .flat_map(|setting| setting.artifacts.iter().map(Artifact::target))
         .collect();
     for (key, held) in &past.held {
+        let key = &target::current_key(reader.root(), key);
         let (kind, name) = target::key_parts(key);
         let state = &held.before;
         let same_boot = past.boot_id.is_some() && past.boot_id == held.boot_id;

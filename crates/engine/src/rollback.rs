@@ -154,7 +154,7 @@ fn undo(
     ) {
         return Ok(Undone::Nothing);
     }
-    let key = name_of(&step.after);
+    let key = target::current_key(root, &name_of(&step.after));
     let (kind, name) = target::key_parts(&key);
     match &step.before {
         State::Absent | State::File { .. } | State::Link { .. } => {

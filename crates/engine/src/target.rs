@@ -254,6 +254,30 @@ pub fn kernel_removed(path: &Path, now: &State) -> bool {
             .is_some_and(|dir| dir.ends_with("loader/entries"))
 }
 
+/// The key of a target as it is named now.
+///
+/// systemd-boot counts the boots of an entry in its name and systemd-bless-boot takes the count away: `a+3.conf` becomes
+/// `a+2-1.conf`, then `a.conf` (<https://systemd.io/AUTOMATIC_BOOT_ASSESSMENT>).
+pub fn current_key(root: &Root, key: &str) -> String {
+    let renamed = || {
+        let path = Path::new(key.strip_prefix("file:")?);
+        let directory = path
+            .parent()
+            .filter(|dir| dir.ends_with("loader/entries"))?;
+        let (stem, _) = path.file_name()?.to_str()?.rsplit_once('+')?;
+        if root.exists(path) {
+            return None;
+        }
+        let names = root.list(directory).ok()?;
+        let name = names.iter().find(|name| {
+            name.strip_suffix(".conf")
+                .is_some_and(|now| now.rsplit_once('+').map_or(now, |(now, _)| now) == stem)
+        })?;
+        Some(format!("file:{}", directory.join(name).display()))
+    };
+    renamed().unwrap_or_else(|| key.to_owned())
+}
+
 /// Whether a target belongs to the boot in which it was read: interrupt numbers and process ids are given anew.
 pub fn of_one_boot(kind: &str, name: &str) -> bool {
     kind == "thread" || (name.starts_with("/proc/irq/") && name != "/proc/irq/default_smp_affinity")

@@ -211,6 +211,14 @@ fn steps(plan: &Plan) -> String {
                 threads += 1;
                 continue;
             }
+            After::Restore {
+                target,
+                state: State::Arguments { present, absent },
+            } => {
+                let (_, program) = target.split_once(':').unwrap_or(("", target));
+                let options = setting::argument_options(present, absent).join(" ");
+                ("run", format!("{program} {options}"))
+            }
             After::Restore { target, state } => {
                 let name = target
                     .split_once(':')

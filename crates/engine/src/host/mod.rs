@@ -28,8 +28,8 @@ use facts::Facts;
 /// What boots this machine, alone.
 pub(crate) fn boot_loader(reader: &Reader<'_>) -> BootLoader {
     let facts = Facts::new(reader);
-    let cmdline = kernel::read(&facts).cmdline;
-    boot_loader::read(&facts, &distribution::read(&facts), &cmdline)
+    let cmdline = facts.text("/proc/cmdline").unwrap_or_default();
+    boot_loader::read(&facts, &distribution::read(&facts), cmdline.trim_end())
 }
 
 /// What this machine is, read through `reader`.

@@ -148,3 +148,134 @@ fn text_variable(facts: &Facts<'_>, name: &str) -> Option<String> {
         .collect();
     String::from_utf16(&units).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use hftune_sys::{Reader, Root};
+
+    use super::*;
+
+    /// Serialised by GLib 2.74 from `{'kargs': <['root=UUID=1', 'ro']>}`.
+    const STAGED: &str = "kargs\0\0\0root=UUID=1\0ro\0\x0c\x0f\0as\x06\x1d";
+
+    fn wide(text: &str) -> String {
+        let units: String = text.chars().flat_map(|c| [c, '\0']).collect();
+        format!("\u{6}\0\0\0{units}\0\0")
+    }
+
+    /// What boots a tree of these files; a text that begins with "-> " makes a link.
+    #[allow(clippy::disallowed_methods, reason = "a test builds a tree")]
+    fn loader(files: &[(&str, &str)]) -> BootLoader {
+        let dir = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = dir.path().join(path.trim_start_matches('/'));
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            match text.strip_prefix("-> ") {
+                Some(target) => std::os::unix::fs::symlink(target, path).unwrap(),
+                None => std::fs::write(path, text).unwrap(),
+            }
+        }
+        let root = Root::tree(dir.path()).unwrap();
+        super::super::boot_loader(&Reader::new(&root))
+    }
+
+    fn kind(files: &[(&str, &str)]) -> BootKind {
+        loader(files).kind
+    }
+
+    #[test]
+    fn an_image_is_told_from_a_machine_that_booted_it() {
+        const BOOTC: (&str, &str) = ("/usr/lib/bootc/install/a.toml", "");
+        const OSTREE: (&str, &str) = ("/proc/cmdline", "rw ostree=/ostree/boot.0/x/0\n");
+        assert_eq!(kind(&[BOOTC]), BootKind::Image);
+        assert_eq!(kind(&[("/ostree", "-> sysroot/ostree")]), BootKind::Image);
+        assert_eq!(kind(&[BOOTC, OSTREE]), BootKind::Ostree);
+        assert_eq!(kind(&[BOOTC, ("/run/ostree-booted", "")]), BootKind::Ostree);
+        let composefs = loader(&[
+            BOOTC,
+            ("/proc/cmdline", "rw composefs=0123\n"),
+            (boot::RPM_OSTREE, ""),
+        ]);
+        assert_eq!(
+            (composefs.kind, composefs.rpm_ostree),
+            (BootKind::Ostree, false)
+        );
+        // A container sees the command line of the machine that builds the image, and another container is none.
+        let container = ("/run/.containerenv", "");
+        assert_eq!(kind(&[BOOTC, OSTREE, container]), BootKind::Image);
+        assert_eq!(kind(&[OSTREE, container]), BootKind::Unknown);
+    }
+
+    #[test]
+    fn the_staged_deployment_is_read_where_it_will_boot() {
+        let booted = ("/run/ostree-booted", "");
+        let staged = (staged_deployment::PATH, STAGED);
+        assert_eq!(
+            loader(&[booted, staged]).staged.as_deref(),
+            Some("root=UUID=1 ro")
+        );
+        let locked = ("/run/ostree/staged-deployment-locked", "");
+        let dropped = loader(&[booted, staged, locked]);
+        assert_eq!((dropped.staged, dropped.staged_unread), (None, None));
+        let damaged = loader(&[booted, (staged_deployment::PATH, "x")]);
+        assert!(damaged.staged_unread.unwrap().contains("staged-deployment"));
+        assert_eq!(loader(&[booted]).staged_unread, None);
+    }
+
+    #[test]
+    fn the_firmware_tells_systemd_boot_from_grub() {
+        let variable = |name: &str| format!("/sys/firmware/efi/efivars/{name}-{SYSTEMD}");
+        let (info, stub, selected) = (
+            variable("LoaderInfo"),
+            variable("StubInfo"),
+            variable("LoaderEntrySelected"),
+        );
+        let systemd = wide("systemd-boot 255.4");
+        let grub = ("/boot/grub/grub.cfg", "linux /vmlinuz\n");
+        let debian = ("/etc/os-release", "ID=debian\n");
+        let conf = ("/boot/efi/loader/loader.conf", "");
+        assert_eq!(kind(&[grub, debian, conf]), BootKind::GrubMkconfig);
+        assert_eq!(
+            kind(&[grub, debian, conf, (&info, &wide("GRUB 2.12"))]),
+            BootKind::GrubMkconfig
+        );
+        assert_eq!(
+            kind(&[grub, debian, (&info, &systemd)]),
+            BootKind::SystemdBoot
+        );
+        assert_eq!(kind(&[debian, conf]), BootKind::SystemdBoot);
+        assert_eq!(kind(&[debian]), BootKind::Unknown);
+        assert_eq!(
+            kind(&[debian, ("/efi/loader/entries/a.conf", "")]),
+            BootKind::SystemdBoot
+        );
+        assert_eq!(
+            kind(&[debian, (&info, "x")]),
+            BootKind::Unknown,
+            "a variable too short"
+        );
+
+        let unified = loader(&[
+            ("/efi/EFI/Linux/a.EFI", "MZ"),
+            (&stub, &wide("systemd-stub 255")),
+        ]);
+        assert!(unified.unified_booted && unified.kind == BootKind::SystemdBoot);
+        assert_eq!(unified.unified, [PathBuf::from("/efi/EFI/Linux/a.EFI")]);
+        assert!(loader(&[(&selected, &wide("a.efi"))]).unified_booted);
+        assert!(!loader(&[(&selected, &wide("a.conf"))]).unified_booted);
+    }
+
+    #[test]
+    fn secure_boot_is_what_the_firmware_says() {
+        let path = format!("/sys/firmware/efi/efivars/SecureBoot-{GLOBAL}");
+        for (text, expected) in [
+            ("\u{6}\0\0\0\u{1}", Some(true)),
+            ("\u{6}\0\0\0\0", Some(false)),
+            ("\u{6}\0\0\0", None),
+            ("", None),
+        ] {
+            assert_eq!(loader(&[(&path, text)]).secure_boot, expected);
+        }
+        assert_eq!(loader(&[]).secure_boot, None);
+    }
+}
