@@ -48,7 +48,7 @@ pub fn unknown(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
             "the kernel's arguments in the boot loader".to_owned(),
         ),
     };
-    place_by_hand(cx, wanted, &why, |missing| {
+    place_by_hand(&cx.host.kernel.cmdline, wanted, &why, |missing| {
         format!("add to {place}, then reboot: {}", line(missing))
     })
 }
@@ -59,15 +59,14 @@ fn configuration(loader: &BootLoader) -> Option<&'static str> {
         .find(|path| loader.files.contains_key(Path::new(path)))
 }
 
-/// Keeps the arguments with which the kernel is running already, and says of the others, once for all of them, how to
-/// add them.
+/// Keeps the arguments that are on the `running` kernel's command line, and says of the others, once for all of them, how
+/// to add them.
 pub fn place_by_hand(
-    cx: &Context<'_>,
+    running: &str,
     wanted: &[Argument],
     why: &str,
     how: impl Fn(&[Argument]) -> String,
 ) -> Placed {
-    let running = cx.host.kernel.cmdline.as_str();
     let (kept, missing): (Vec<Argument>, Vec<Argument>) = wanted
         .iter()
         .cloned()
@@ -96,14 +95,18 @@ pub fn place_by_hand(
         fix.push_str("; but ");
         fix.push_str(&too_long);
     }
-    for argument in &missing {
+    let first = missing[0].id();
+    for (number, argument) in missing.iter().enumerate() {
         placed.skipped.push(skip(
             &argument.name,
             Verdict::NotPermitted,
             format!("{why}; {argument} is missing"),
-            Some(fix.clone()),
+            Some(if number == 0 {
+                fix.clone()
+            } else {
+                format!("see {first}, which has one line for all of them")
+            }),
         ));
     }
-    placed.warnings.push(format!("{why}: {fix}"));
     placed
 }

@@ -94,8 +94,8 @@ pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
     let loader = &cx.host.boot_loader;
     let owned = "ostree owns the boot entries of this machine";
     if !loader.rpm_ostree {
-        let why = format!("{owned}, and rpm-ostree is not installed");
-        return place_by_hand(cx, wanted, &why, |missing| {
+        let why = format!("{owned}, and there is no {RPM_OSTREE} to change them");
+        return place_by_hand(&cx.host.kernel.cmdline, wanted, &why, |missing| {
             let options: Vec<String> = missing
                 .iter()
                 .map(|argument| format!("--append-if-missing={argument}"))
@@ -110,7 +110,7 @@ pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
     }
     let Some(next) = next_deployment(loader) else {
         let why = format!("{owned}, and that of the next deployment cannot be read");
-        return place_by_hand(cx, wanted, &why, |missing| {
+        return place_by_hand(&cx.host.kernel.cmdline, wanted, &why, |missing| {
             let words: Vec<String> = missing.iter().map(ToString::to_string).collect();
             let options = argument_options(&words, &[]).join(" ");
             format!("run it as root; or run rpm-ostree {options}, then reboot")
@@ -319,16 +319,12 @@ fn render(arguments: &[Argument]) -> String {
 /// Where the arguments of an image that is being built go: to a file of our own.
 pub fn place_in_image(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
     if !cx.host.boot_loader.bootc {
-        let mut placed = Placed::default();
         let why = "this is the tree of an ostree image without bootc, so nothing would apply arguments in it";
-        let words: Vec<String> = wanted.iter().map(ToString::to_string).collect();
-        let fix = format!(
-            "on the machine that boots it: rpm-ostree {}",
-            argument_options(&words, &[]).join(" ")
-        );
-        placed.skipped = refuse(wanted, why, Some(&fix));
-        placed.warnings.push(format!("{why}; {fix}"));
-        return placed;
+        return place_by_hand("", wanted, why, |missing| {
+            let words: Vec<String> = missing.iter().map(ToString::to_string).collect();
+            let options = argument_options(&words, &[]).join(" ");
+            format!("on the machine that boots it: rpm-ostree {options}, then reboot")
+        });
     }
     let mut placed = Placed::default();
     let mut others = Vec::new();

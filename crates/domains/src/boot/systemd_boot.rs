@@ -269,7 +269,7 @@ fn nowhere(cx: &Context<'_>, wanted: &[Argument], unified: bool) -> Placed {
             "{} carries its own command line, which hftune does not edit",
             images(loader)
         );
-        return place_by_hand(cx, wanted, &why, |missing| {
+        return place_by_hand(&cx.host.kernel.cmdline, wanted, &why, |missing| {
             let words = line(missing);
             let running = without_loader_words(&cx.host.kernel.cmdline);
             format!(
@@ -284,7 +284,7 @@ fn nowhere(cx: &Context<'_>, wanted: &[Argument], unified: bool) -> Placed {
         "systemd-boot boots this machine, and no entry for a kernel can be read in {}",
         ENTRY_DIRECTORIES.join(", ")
     );
-    place_by_hand(cx, wanted, &why, |missing| {
+    place_by_hand(&cx.host.kernel.cmdline, wanted, &why, |missing| {
         format!(
             "run it as root; or add to the options line of the entry, and to {}, then reboot: {}",
             kernel_cmdline::PATH,
