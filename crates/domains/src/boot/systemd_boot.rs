@@ -12,7 +12,7 @@ use hftune_model::host::BootLoader;
 use hftune_model::setting::Artifact;
 use hftune_sys::Reader;
 
-use super::argument::Argument;
+use super::argument::{Argument, wanted};
 use super::by_hand::place_by_hand;
 use super::cmdline::{self, Edit};
 use super::placed::{
@@ -342,8 +342,6 @@ pub fn saved(
         "{} carries its own command line, which hftune does not read; the running kernel was booted without the argument",
         images(loader)
     );
-    (
-        Proof::Unknown(why),
-        Some(rebuild(cx, &argument.to_string())),
-    )
+    let (all, _) = wanted(cx);
+    (Proof::Unknown(why), Some(rebuild(cx, &line(&all))))
 }

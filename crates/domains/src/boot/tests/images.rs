@@ -521,7 +521,8 @@ fn a_unified_image_is_not_edited_and_its_template_is() {
         Verdict::Unknown,
         "the image may have been made anew or not"
     );
-    assert!(before.fix.as_ref().unwrap().contains("kernel-install add"));
+    let fix = before.fix.as_ref().unwrap();
+    assert!(fix.contains("kernel-install add") && fix.contains(&format!("'{OURS}'")));
     let after = &machine.verify(&BOOTED)["boot/isolcpus"];
     assert_eq!(after.verdict, Verdict::Ok, "{after:?}");
 }
