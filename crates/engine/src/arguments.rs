@@ -62,3 +62,42 @@ fn read_back(root: &Root, program: &Path, add: &[String], remove: &[String]) -> 
     )
     .hint("look at what \"rpm-ostree kargs\" and \"rpm-ostree status\" print"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(program: &str) -> String {
+        match set(
+            &Root::live(),
+            Path::new(program),
+            &["hftune.test=1".to_owned()],
+            &[],
+        ) {
+            Outcome::Failed { why } => why,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_program_that_fails_is_quoted() {
+        let why = outcome("/bin/false");
+        assert!(
+            why.contains(
+                "\"/bin/false kargs --append-if-missing=hftune.test=1\" ended with exit code 1"
+            ),
+            "{why}"
+        );
+        // What it says is in the reason: cat knows no such option.
+        assert!(outcome("/bin/cat").contains("unrecognized option"));
+    }
+
+    #[test]
+    fn a_program_that_succeeds_is_not_believed() {
+        let why = outcome("/bin/true");
+        assert!(
+            why.contains("cannot be read") || why.contains("not as asked"),
+            "{why}"
+        );
+    }
+}

@@ -211,6 +211,9 @@ pub fn saved(argument: &Argument, cx: &Context<'_>, reader: &Reader<'_>) -> Proo
     )
 }
 
+/// The keys of a file of `kargs.d`: bootc knows no others (crates/lib/src/bootc_kargs.rs).
+const KEYS: [&str; 2] = ["kargs", "match-architectures"];
+
 /// A file of `kargs.d`.
 struct KargsFile<'a> {
     path: &'a Path,
@@ -230,6 +233,9 @@ impl<'a> KargsFile<'a> {
         let table: toml::Table = text
             .parse()
             .map_err(|e: toml::de::Error| invalid(e.message().to_owned()))?;
+        if let Some(key) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
+            return Err(invalid(format!("\"{key}\" is no key of such a file")));
+        }
         let strings = |key: &str| match table.get(key) {
             None => Ok(None),
             Some(value) => value

@@ -111,7 +111,8 @@ fn entries(loader: &BootLoader) -> Vec<Place<'_>> {
 
 /// The template of the next kernel's arguments. kernel-install takes `/etc/kernel/cmdline`, an empty one too; else that
 /// of the distribution, which ours then replaces; else the running kernel's command line, which has our arguments from
-/// the reboot on and needs no file (src/kernel-install/90-loaderentry.install).
+/// the reboot on and needs no file (90-loaderentry.install and, for a unified kernel image, 60-ukify.install, both in
+/// src/kernel-install; the second takes no `Cmdline=` of uki.conf).
 fn template(loader: &BootLoader) -> Option<Place<'_>> {
     let path = Path::new(kernel_cmdline::PATH);
     let (shown, file) = [path, Path::new(VENDOR_CMDLINE)]

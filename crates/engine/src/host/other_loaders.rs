@@ -28,12 +28,10 @@ pub(super) fn read(facts: &Facts<'_>, cmdline: &str, loader: &mut BootLoader) {
             .filter(|path| facts.root().exists(path))
             .map(|path| (*path).to_owned()),
     );
-    for (directory, extension) in boot::ENTRY_DIRECTORIES
-        .map(|directory| (directory, ".conf"))
-        .into_iter()
-        .chain([(boot::KARGS_D, ".toml")])
-    {
-        let names = facts.list(directory);
+    // On a machine with another boot loader, only root may look into the EFI partition, and there is nothing in it.
+    let entries = boot::ENTRY_DIRECTORIES.map(|dir| (dir, facts.list_if_told(dir), ".conf"));
+    let arguments = [(boot::KARGS_D, facts.list(boot::KARGS_D), ".toml")];
+    for (directory, names, extension) in entries.into_iter().chain(arguments) {
         let wanted = names.iter().filter(|name| name.ends_with(extension));
         paths.extend(wanted.map(|name| format!("{directory}/{name}")));
     }
@@ -42,7 +40,7 @@ pub(super) fn read(facts: &Facts<'_>, cmdline: &str, loader: &mut BootLoader) {
         loader.files.extend(text.map(|text| (path.into(), text)));
     }
     for directory in boot::UNIFIED_DIRECTORIES {
-        let names = facts.list(directory);
+        let names = facts.list_if_told(directory);
         let images = names.iter().filter(|name| {
             Path::new(name)
                 .extension()

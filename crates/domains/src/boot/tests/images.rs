@@ -315,9 +315,13 @@ fn other_files_of_the_image_are_understood() {
         ),
         ("/usr/lib/bootc/kargs.d/11-b.toml", "\u{1}\n"),
         ("/usr/lib/bootc/kargs.d/12-c.toml", ""),
+        (
+            "/usr/lib/bootc/kargs.d/13-d.toml",
+            "kargs = []\nmatch-architecture = []\n",
+        ),
     ]);
     let desired = damaged.desire();
-    assert_eq!(desired.skipped.len(), 3, "{:?}", desired.skipped);
+    assert_eq!(desired.skipped.len(), 4, "{:?}", desired.skipped);
     assert_eq!(
         desired.skipped[0].id,
         "boot/usr/lib/bootc/kargs.d/10-a.toml"
