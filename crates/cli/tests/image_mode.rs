@@ -171,9 +171,8 @@ fn a_deployment_takes_its_arguments_by_a_program_which_a_tree_does_not_start() {
     assert!(machine.manifest() == before, "every byte is back");
 }
 
-/// What a setup on the machine itself left in its journal is undone by the same program, and only there.
-#[test]
-fn a_deployments_arguments_are_not_said_to_be_undone_where_no_program_runs() {
+/// A machine with the journal of a setup that added x=1 and took out y=1.
+fn set_up_deployment() -> Machine {
     let machine = image_machines::deployment();
     machine.file(
         "/var/lib/hftune/transactions/2026-03-01T06-00-00Z.jsonl",
@@ -190,6 +189,37 @@ fn a_deployments_arguments_are_not_said_to_be_undone_where_no_program_runs() {
             "\n",
         ),
     );
+    machine
+}
+
+#[test]
+fn what_a_profile_drops_is_planned_to_be_put_back_by_the_same_program() {
+    let machine = set_up_deployment();
+    let none: String = ["isolcpus", "nohz_full", "rcu_nocbs", "irqaffinity"]
+        .map(|name| format!("{name} = false\n"))
+        .concat();
+    machine.file("/etc/hftune/profile.toml", &format!("[boot]\n{none}"));
+    let entry = "/boot/loader/entries/ostree-2-fedora.conf";
+    let set_up = machine.read(entry).replace("rw ", "rw x=1 ");
+    machine.file(entry, &set_up);
+    let command = "/usr/bin/rpm-ostree kargs --delete-if-present=x=1 --append-if-missing=rw --append-if-missing=y=1";
+    let plan = machine.run(&["plan"]).expect(3).stdout;
+    assert!(plan.contains(&format!("run     {command}")), "{plan}");
+    let setup = machine.run(&["setup", "--yes", "--json"]).json();
+    let why = not_changed(&setup, "arguments:/usr/bin/rpm-ostree");
+    assert!(why.contains(command), "{why}");
+    let changed = setup["changed"].as_array().expect("changed");
+    assert!(
+        !changed
+            .iter()
+            .any(|c| c["id"] == "arguments:/usr/bin/rpm-ostree")
+    );
+}
+
+/// What a setup on the machine itself left in its journal is undone by the same program, and only there.
+#[test]
+fn a_deployments_arguments_are_not_said_to_be_undone_where_no_program_runs() {
+    let machine = set_up_deployment();
     let rollback = machine
         .run(&["rollback", "--yes", "--json"])
         .expect(1)

@@ -54,16 +54,21 @@ pub fn apply(
     for (number, step) in plan.steps.iter().enumerate() {
         progress(number, step);
         let outcome = take(root, &journal, &mut units, number, step)?;
+        let ids = match &step.after {
+            // What is put back serves no setting; its change goes by the target.
+            After::Restore { target, .. } => vec![target.clone()],
+            After::Set(_) => step.ids.clone(),
+        };
         match outcome {
             Outcome::Made => {}
             Outcome::Rounded { got } => applied
                 .not_made
-                .push((step.ids.clone(), format!("the kernel made it {got}"))),
+                .push((ids, format!("the kernel made it {got}"))),
             Outcome::Refused { why } | Outcome::Untried { why } => {
-                applied.not_made.push((step.ids.clone(), why));
+                applied.not_made.push((ids, why));
             }
             Outcome::Failed { why } => {
-                applied.not_made.push((step.ids.clone(), why.clone()));
+                applied.not_made.push((ids, why.clone()));
                 applied.failure = Some(
                     Error::new(Kind::Io, why)
                         .hint("hftune rollback undoes what was done; or mend the cause and run hftune setup again"),

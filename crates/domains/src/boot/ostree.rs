@@ -411,3 +411,67 @@ fn saved_in_image(argument: &Argument, cx: &Context<'_>) -> Proof {
     }
     proof::judge(argument, &[(KARGS_D.to_owned(), words.join(" "))])
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn loader(files: &[(&str, &str)]) -> BootLoader {
+        let text = |(path, text): &(&str, &str)| (PathBuf::from(path), (*text).to_owned());
+        BootLoader {
+            files: files.iter().map(text).collect(),
+            ..BootLoader::default()
+        }
+    }
+
+    #[test]
+    fn the_highest_version_boots_next() {
+        let found = next_deployment(&loader(&[
+            // Sorted as text, 10 comes before 9; and a file of another program is none of ostree's.
+            (
+                "/boot/loader/entries/ostree-10-x.conf",
+                "version 10\noptions a=10\n",
+            ),
+            (
+                "/boot/loader/entries/ostree-9-x.conf",
+                "version 9\noptions a=9\n",
+            ),
+            ("/boot/loader/entries/zz.conf", "version 99\noptions a=99\n"),
+        ]));
+        let found = found.expect("a deployment");
+        assert_eq!(found.place, "/boot/loader/entries/ostree-10-x.conf:2");
+        assert!(found.has("a=10") && !found.has("a=1"));
+        assert_eq!(next_deployment(&loader(&[])), None);
+        let damaged = loader(&[("/boot/loader/entries/ostree-1-x.conf", "\u{1}\n")]);
+        assert!(!next_deployment(&damaged).expect("an entry").has("a"));
+    }
+
+    proptest! {
+        #[test]
+        fn bootc_reads_the_words_that_were_meant(
+            arguments in prop::collection::vec(("[a-z_.]{1,10}", "[ -~]{0,12}"), 0..5)
+        ) {
+            let arguments: Vec<Argument> = arguments
+                .iter()
+                .map(|(name, value)| Argument::new(name, Some(value)))
+                .collect();
+            let text = render(&arguments);
+            let file = KargsFile::parse(Path::new(OURS), &text, "x86_64").unwrap();
+            let words: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+            prop_assert_eq!(file.words, words);
+        }
+
+        #[test]
+        fn never_panics(text in "(\\PC|\n|kargs|=|\\[|\\]|\"|match-architectures){0,40}") {
+            if let Ok(file) = KargsFile::parse(Path::new("x.toml"), &text, "") {
+                for word in &file.words {
+                    let _ = file.place(word);
+                }
+            }
+            let entry = loader(&[("/boot/loader/entries/ostree-1.conf", text.as_str())]);
+            let _ = next_deployment(&entry);
+        }
+    }
+}

@@ -346,3 +346,49 @@ pub fn saved(
     let (all, _) = wanted(cx);
     (Proof::Unknown(why), Some(rebuild(cx, &line(&all))))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn an_entry_keeps_every_other_line(
+            lines in prop::collection::vec("(title|initrd|sort-key|#) [a-z /.-]{0,10}", 0..4),
+            options in prop::option::of("[a-z]{1,5}(=[a-z0-9]{0,4})?( [a-z]{1,5}){0,3}"),
+            end in "\n?",
+        ) {
+            let mut text = format!("linux /vmlinuz\n{}", lines.join("\n"));
+            if let Some(options) = &options {
+                text.extend(["\noptions ", options]);
+            }
+            text.push_str(&end);
+            let mut loader = BootLoader::default();
+            let path = PathBuf::from("/efi/loader/entries/a.conf");
+            loader.files.insert(path.clone(), text.clone());
+            let edit = Edit { remove: Vec::new(), insert: vec!["isolcpus=2-7".to_owned()] };
+            let edited = entries(&loader)[0].edited(&edit).unwrap();
+
+            let others = |text: &str| -> Vec<String> {
+                text.lines().filter(|l| !l.starts_with("options")).map(str::to_owned).collect()
+            };
+            prop_assert_eq!(others(&edited), others(&text));
+            let found = bls::parse(&path, &edited).options;
+            let expected = options.map_or_else(String::new, |options| options + " ") + "isolcpus=2-7";
+            prop_assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn the_running_command_line_is_taken_as_kernel_install_takes_it() {
+        assert_eq!(
+            without_loader_words("BOOT_IMAGE=/a initrd=\\b root=UUID=1 dyndbg=\"file a.c +p\" ro"),
+            "root=UUID=1 dyndbg=\"file a.c +p\" ro"
+        );
+        assert_eq!(without_loader_words(""), "");
+    }
+}
