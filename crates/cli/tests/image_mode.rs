@@ -281,6 +281,32 @@ fn a_staged_deployment_that_cannot_be_read_is_unknown() {
 }
 
 #[test]
+fn an_entry_of_a_deployment_that_cannot_be_read_is_not_passed_over() {
+    let machine = image_machines::deployment();
+    let all = {
+        let plan = machine.run(&["plan", "--json"]).json();
+        let steps = plan["steps"].as_array().expect("steps").clone();
+        let words = steps
+            .into_iter()
+            .find_map(|step| step["add"].as_array().cloned());
+        let words = words.expect("words");
+        words
+            .iter()
+            .map(|word| word.as_str().expect("word").to_owned())
+            .collect::<Vec<_>>()
+    };
+    let older = "/boot/loader/entries/ostree-1-fedora.conf";
+    machine.file(older, &format!("version 1\noptions {}\n", all.join(" ")));
+    let newer = machine.path("/boot/loader/entries/ostree-2-fedora.conf");
+    fs::write(newer, b"version 2\noptions \xff\n").expect("write");
+    let running = format!("{} ostree=/ostree/boot.1/fedora/1/0\n", all.join(" "));
+    machine.file("/proc/cmdline", &running);
+    machine.file("/sys/devices/system/cpu/isolated", "2-7\n");
+    let finding = verify(&machine, "boot/isolcpus");
+    assert_eq!(finding["verdict"], "unknown", "{finding:#}");
+}
+
+#[test]
 fn what_hftune_says_to_run_is_what_ostree_takes() {
     let Some(machine) = image_machines::real_deployment() else {
         eprintln!("skipped: ostree is not installed");
@@ -402,6 +428,21 @@ fn an_entry_of_systemd_boot_that_is_not_text_makes_the_proof_unknown() {
         fs::read(machine.path(path)).expect("read"),
         b"\xff\xfe\0binary"
     );
+}
+
+#[test]
+fn a_template_that_cannot_be_read_is_not_replaced_by_another() {
+    let machine = image_machines::systemd_boot();
+    machine.file("/usr/lib/kernel/cmdline", "root=UUID=9 ro\n");
+    let path = machine.path("/etc/kernel/cmdline");
+    fs::write(&path, b"root=UUID=1 \xff\n").expect("write");
+    let setup = machine.run(&["setup", "--yes", "--json"]).json();
+    assert_eq!(fs::read(&path).expect("read"), b"root=UUID=1 \xff\n");
+    assert!(not_changed(&setup, "boot/etc/kernel/cmdline").contains("not text"));
+    let entry = machine.read("/boot/efi/loader/entries/debian-6.0.0.conf");
+    assert!(entry.contains(ISOLCPUS), "the rest goes on");
+    let finding = verify(&machine, "boot/isolcpus");
+    assert_eq!(finding["verdict"], "unknown", "{finding:#}");
 }
 
 #[test]

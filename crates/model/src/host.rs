@@ -272,9 +272,9 @@ pub struct BootLoader {
     pub secure_boot: Option<bool>,
     /// The arguments of the ostree deployment that is staged for the next boot (`/run/ostree/staged-deployment`).
     pub staged: Option<String>,
-    /// Why the staged deployment cannot be read, where there is one.
+    /// Why it cannot be told which ostree deployment boots next: the staged one or a boot entry cannot be read.
     #[serde(skip)]
-    pub staged_unread: Option<String>,
+    pub next_unread: Option<String>,
     /// Whether `/usr/bin/rpm-ostree` can change the arguments of the next deployment.
     pub rpm_ostree: bool,
     /// Whether the image is one of bootc, which applies the arguments in `/usr/lib/bootc/kargs.d`.

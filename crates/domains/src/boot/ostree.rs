@@ -58,7 +58,7 @@ impl NextDeployment {
 /// The deployment that boots next: the one that is staged, else that of the entry with the highest `version`, which
 /// ostree counts up towards the default (`ostree_sysroot_write_deployments()` in src/libostree/ostree-sysroot-deploy.c).
 pub fn next_deployment(loader: &BootLoader) -> Option<NextDeployment> {
-    if loader.staged_unread.is_some() {
+    if loader.next_unread.is_some() {
         return None;
     }
     if let Some(arguments) = &loader.staged {
@@ -202,7 +202,7 @@ pub fn saved(argument: &Argument, cx: &Context<'_>, reader: &Reader<'_>) -> Proo
     if let Some(next) = next_deployment(loader) {
         return proof::judge(argument, &[(next.place, next.arguments)]);
     }
-    if let Some(why) = &loader.staged_unread {
+    if let Some(why) = &loader.next_unread {
         return Proof::Unknown(why.clone());
     }
     unread(&[bls::DIRECTORY], "conf", loader, reader).map_or_else(

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use hftune_model::Result;
-use hftune_model::finding::Proof;
+use hftune_model::finding::{Proof, Skipped, Verdict};
 use hftune_model::host::BootLoader;
 use hftune_model::setting::Artifact;
 use hftune_sys::Reader;
@@ -113,8 +113,14 @@ fn entries(loader: &BootLoader) -> Vec<Place<'_>> {
 /// of the distribution, which ours then replaces; else the running kernel's command line, which has our arguments from
 /// the reboot on and needs no file (90-loaderentry.install and, for a unified kernel image, 60-ukify.install, both in
 /// src/kernel-install; the second takes no `Cmdline=` of uki.conf).
-fn template(loader: &BootLoader) -> Option<Place<'_>> {
+///
+/// `None` too where it is there and cannot be read: what is not known is not replaced.
+fn template<'a>(cx: &'a Context<'_>) -> Option<Place<'a>> {
+    let loader = &cx.host.boot_loader;
     let path = Path::new(kernel_cmdline::PATH);
+    if template_unread(cx).is_some() {
+        return None;
+    }
     let (shown, file) = [path, Path::new(VENDOR_CMDLINE)]
         .into_iter()
         .find_map(|path| loader.files.get_key_value(path))?;
@@ -125,6 +131,12 @@ fn template(loader: &BootLoader) -> Option<Place<'_>> {
         arguments: file.clone(),
         entry: None,
     })
+}
+
+/// Why the administrator's template cannot be read, where it is there.
+fn template_unread<'a>(cx: &'a Context<'_>) -> Option<&'a str> {
+    let mut unread = cx.host.unread.iter().map(String::as_str);
+    unread.find(|why| why.contains(kernel_cmdline::PATH))
 }
 
 /// The unified kernel image that boots, or would: the one that booted, or all there are where no other entry is.
@@ -156,7 +168,7 @@ pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
     let loader = &cx.host.boot_loader;
     let ours = recorded(loader);
     let unified = boots_unified(loader);
-    let mut holders: Vec<Place<'_>> = Vec::from_iter(template(loader));
+    let mut holders: Vec<Place<'_>> = Vec::from_iter(template(cx));
     holders.extend(entries(loader));
     if holders.is_empty() {
         return nowhere(cx, wanted, unified);
@@ -192,6 +204,14 @@ pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
             "take arguments out of the options lines of the entries and out of /etc/kernel/cmdline";
         placed.skipped.extend(refuse(&refused, &why, Some(fix)));
         return placed;
+    }
+    if let Some(why) = template_unread(cx) {
+        placed.skipped.push(Skipped {
+            id: format!("boot{}", kernel_cmdline::PATH),
+            verdict: Verdict::NotPermitted,
+            reason: why.to_owned(),
+            fix: Some("mend it, so that the next kernel gets its arguments".to_owned()),
+        });
     }
     write(cx, &holders, &ours, &mut placed);
     if (unified || !loader.unified.is_empty()) && !placed.kept.is_empty() {
@@ -329,7 +349,10 @@ pub fn saved(
         let why = format!("no entry for a kernel in {}", ENTRY_DIRECTORIES.join(", "));
         return (Proof::Unknown(why), None);
     }
-    let places: Vec<(String, String)> = template(loader)
+    if let Some(why) = template_unread(cx) {
+        return (Proof::Unknown(why.to_owned()), None);
+    }
+    let places: Vec<(String, String)> = template(cx)
         .into_iter()
         .chain(entries)
         .map(|place| (place.shown, place.arguments))

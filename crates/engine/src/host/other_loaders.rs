@@ -58,6 +58,18 @@ pub(super) fn read(facts: &Facts<'_>, cmdline: &str, loader: &mut BootLoader) {
         .and_then(|value| value.first().copied())
         .map(|byte| byte == 1);
     read_staged(facts, loader);
+    if loader.staged.is_none() {
+        let entries = boot::ENTRY_DIRECTORIES[0];
+        let unread = facts
+            .list_if_told(entries)
+            .iter()
+            .map(|name| Path::new(entries).join(name))
+            .filter(|path| path.extension().is_some_and(|found| found == "conf"))
+            .find(|path| !loader.files.contains_key(path));
+        // The one that cannot be read may be the one that boots.
+        let why = unread.map(|path| format!("{} cannot be read", path.display()));
+        loader.next_unread = loader.next_unread.take().or(why);
+    }
     loader.rpm_ostree = facts.root().exists(boot::RPM_OSTREE)
         && (has(cmdline, "ostree=") || !has(cmdline, "composefs="));
     loader.bootc = facts.root().exists("/usr/lib/bootc") || facts.root().exists("/usr/bin/bootc");
@@ -123,7 +135,7 @@ fn read_staged(facts: &Facts<'_>, loader: &mut BootLoader) {
         Ok(words) => loader.staged = Some(words.join(" ")),
         Err(e) if e.kind == Kind::Missing => {}
         Err(e) => {
-            loader.staged_unread = Some(e.to_string());
+            loader.next_unread = Some(e.to_string());
             facts.note(staged_deployment::PATH, e);
         }
     }
@@ -214,10 +226,10 @@ mod tests {
         );
         let locked = ("/run/ostree/staged-deployment-locked", "");
         let dropped = loader(&[booted, staged, locked]);
-        assert_eq!((dropped.staged, dropped.staged_unread), (None, None));
+        assert_eq!((dropped.staged, dropped.next_unread), (None, None));
         let damaged = loader(&[booted, (staged_deployment::PATH, "x")]);
-        assert!(damaged.staged_unread.unwrap().contains("staged-deployment"));
-        assert_eq!(loader(&[booted]).staged_unread, None);
+        assert!(damaged.next_unread.unwrap().contains("staged-deployment"));
+        assert_eq!(loader(&[booted]).next_unread, None);
     }
 
     #[test]

@@ -170,7 +170,7 @@ fn without_rpm_ostree_the_arguments_are_said_in_one_line() {
 #[test]
 fn an_unreadable_deployment_is_unknown() {
     let mut machine = ostree();
-    machine.host.boot_loader.staged_unread = Some("/run/ostree/staged-deployment: no".to_owned());
+    machine.host.boot_loader.next_unread = Some("/run/ostree/staged-deployment: no".to_owned());
     machine.host.kernel.cmdline = format!("{RUNNING} {OURS}");
     let finding = &machine.verify(&BOOTED)["boot/isolcpus"];
     assert_eq!(
