@@ -14,11 +14,13 @@ mod grubenv;
 mod kernel_cmdline;
 mod loader_spec;
 mod mkconfig;
+mod ostree;
 mod placed;
 mod proof;
 #[cfg(test)]
 mod shell;
 mod staged;
+mod systemd_boot;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +32,10 @@ use hftune_sys::Reader;
 
 use crate::{Context, Desired, Domain};
 use placed::Placed;
+
+pub use by_hand::HAND_WRITTEN;
+pub use ostree::{KARGS_D, NextDeployment, RPM_OSTREE, next_deployment};
+pub use systemd_boot::{ENTRY_DIRECTORIES, UNIFIED_DIRECTORIES, VENDOR_CMDLINE};
 
 /// The domain.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +66,10 @@ impl Domain for Boot {
         } = match cx.host.boot_loader.kind {
             BootKind::GrubMkconfig => mkconfig::place(cx, &wanted),
             BootKind::Bls => loader_spec::place(cx, &wanted),
-            BootKind::Ostree | BootKind::Unknown => by_hand::place(cx, &wanted),
+            BootKind::Ostree => ostree::place(cx, &wanted),
+            BootKind::Image => ostree::place_in_image(cx, &wanted),
+            BootKind::SystemdBoot => systemd_boot::place(cx, &wanted),
+            BootKind::Unknown => by_hand::unknown(cx, &wanted),
         };
         skipped.extend(unplaced);
         let settings = kept.iter().map(|argument| Setting {
@@ -89,13 +98,22 @@ impl Domain for Boot {
                     setting.id
                 ))
             })?;
+        let kind = cx.host.boot_loader.kind;
+        if kind == BootKind::Image {
+            return Ok(ostree::prove_in_image(argument, cx, reader));
+        }
         let live = proof::live(argument, reader);
         let booted = matches!(live, Proof::Holds(_));
+        let (saved, fix) = match kind {
+            BootKind::Ostree => (ostree::saved(argument, cx, reader), None),
+            BootKind::SystemdBoot => systemd_boot::saved(argument, booted, cx, reader),
+            _ => (proof::saved(argument, cx, reader), None),
+        };
         Ok(Proofs {
-            saved: proof::saved(argument, cx, reader),
+            saved,
             effect: proof::effect(argument, booted, cx, reader),
             live,
-            fix: None,
+            fix,
         })
     }
 }

@@ -8,6 +8,7 @@ use hftune_model::transaction::{After, JOURNAL_VERSION, Outcome, Output, Record,
 use hftune_model::{Error, Kind, Result};
 use hftune_sys::{Root, exec};
 
+use crate::arguments;
 use crate::journal::{Journal, now};
 use crate::target;
 use crate::units::{self, Units};
@@ -53,16 +54,21 @@ pub fn apply(
     for (number, step) in plan.steps.iter().enumerate() {
         progress(number, step);
         let outcome = take(root, &journal, &mut units, number, step)?;
+        let ids = match &step.after {
+            // What is put back serves no setting; its change goes by the target.
+            After::Restore { target, .. } => vec![target.clone()],
+            After::Set(_) => step.ids.clone(),
+        };
         match outcome {
             Outcome::Made => {}
             Outcome::Rounded { got } => applied
                 .not_made
-                .push((step.ids.clone(), format!("the kernel made it {got}"))),
+                .push((ids, format!("the kernel made it {got}"))),
             Outcome::Refused { why } | Outcome::Untried { why } => {
-                applied.not_made.push((step.ids.clone(), why));
+                applied.not_made.push((ids, why));
             }
             Outcome::Failed { why } => {
-                applied.not_made.push((step.ids.clone(), why.clone()));
+                applied.not_made.push((ids, why.clone()));
                 applied.failure = Some(
                     Error::new(Kind::Io, why)
                         .hint("hftune rollback undoes what was done; or mend the cause and run hftune setup again"),
@@ -212,6 +218,11 @@ fn make(root: &Root, units: &mut Units, artifact: &Artifact, outputs: &mut Vec<O
             let made = run(program, args).and_then(|()| target::outputs_of(root, paths));
             failed(made.map(|made| *outputs = made))
         }
+        Artifact::Arguments {
+            program,
+            add,
+            remove,
+        } => arguments::set(root, program, add, remove),
     }
 }
 
@@ -285,6 +296,9 @@ pub(crate) fn restore(root: &Root, units: &mut Units, key: &str, state: &State) 
                 }
             }
             Outcome::Made
+        }
+        State::Arguments { present, absent } => {
+            arguments::set(root, Path::new(name), present, absent)
         }
     }
 }

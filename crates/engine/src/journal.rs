@@ -249,13 +249,13 @@ pub fn held(transactions: &[Transaction]) -> BTreeMap<String, Held> {
             );
             match &step.after {
                 After::Set(artifact) if made => {
-                    held.entry(artifact.target())
-                        .or_insert_with(|| Held {
-                            before: step.before.clone(),
-                            last: step.after.clone(),
-                            boot_id: transaction.boot_id.clone(),
-                        })
-                        .last = step.after.clone();
+                    let first = held.entry(artifact.target()).or_insert_with(|| Held {
+                        before: step.before.clone(),
+                        last: step.after.clone(),
+                        boot_id: transaction.boot_id.clone(),
+                    });
+                    first.before = first.before.clone().with_later(&step.before);
+                    first.last = step.after.clone();
                 }
                 // Back to what it was: hftune no longer holds it. A put-back that failed is still due.
                 After::Restore { target, .. } if step.outcome == Some(Outcome::Made) => {
@@ -353,6 +353,33 @@ mod tests {
                 .expect_err("newer")
                 .what
                 .contains("newer form")
+        );
+    }
+
+    #[test]
+    fn words_of_every_step_are_held() {
+        let step = |number: usize, before: &str| {
+            format!(
+                "{{\"record\":\"before\",\"step\":{number},\"ids\":[],\"after\":{{\"after\":\"set\",\"artifact\":\"arguments\",\
+                 \"program\":\"/usr/bin/rpm-ostree\",\"add\":[],\"remove\":[]}},\"before\":{{\"state\":\"arguments\",{before}}},\
+                 \"directories\":[]}}\n"
+            )
+        };
+        let begin = r#"{"record":"begin","journal":1,"time":"t","version":"0","profile":"hft","boot_id":null,"changes":[]}"#;
+        let text = format!(
+            "{begin}\n{}{}",
+            step(0, "\"present\":[\"ro\"],\"absent\":[\"a=1\",\"b=1\"]"),
+            step(1, "\"present\":[\"b=1\"],\"absent\":[\"c=1\"]")
+        );
+        let held = held(&[parse("x", &text).expect("journal")]);
+        let words = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect();
+        assert_eq!(
+            held["arguments:/usr/bin/rpm-ostree"].before,
+            State::Arguments {
+                present: words(&["ro"]),
+                absent: words(&["a=1", "b=1", "c=1"])
+            },
+            "b=1 was not there before hftune"
         );
     }
 }

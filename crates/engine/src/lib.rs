@@ -4,6 +4,7 @@
 //! to the [`journal`] first.
 
 pub mod apply;
+mod arguments;
 pub mod host;
 pub mod in_force;
 pub mod journal;

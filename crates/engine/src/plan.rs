@@ -187,6 +187,7 @@ fn put_back(reader: &Reader<'_>, plan: &mut Plan, desired: &Desired, past: &Past
         .flat_map(|setting| setting.artifacts.iter().map(Artifact::target))
         .collect();
     for (key, held) in &past.held {
+        let key = &target::current_key(reader.root(), key);
         let (kind, name) = target::key_parts(key);
         let state = &held.before;
         let same_boot = past.boot_id.is_some() && past.boot_id == held.boot_id;
@@ -252,9 +253,16 @@ fn put_back(reader: &Reader<'_>, plan: &mut Plan, desired: &Desired, past: &Past
 
 /// Whether a file decides what the next boot's kernel is told.
 fn is_boot_file(path: &str) -> bool {
-    ["/boot/", "/etc/default/grub", "/etc/kernel/"]
-        .iter()
-        .any(|place| path.starts_with(place))
+    [
+        "/boot/",
+        "/efi/",
+        "/etc/default/grub",
+        "/etc/kernel/",
+        "/usr/lib/bootc/",
+        hftune_domains::boot::RPM_OSTREE,
+    ]
+    .iter()
+    .any(|place| path.starts_with(place))
 }
 
 /// Rivals stop first, files come before the values and units that rely on them, and programs see all files.
@@ -280,6 +288,10 @@ fn phase(after: &After) -> u8 {
             state: State::Unit { active: true },
             ..
         } => 3,
-        After::Set(Artifact::Made { .. }) => 4,
+        After::Set(Artifact::Made { .. } | Artifact::Arguments { .. })
+        | After::Restore {
+            state: State::Arguments { .. },
+            ..
+        } => 4,
     }
 }

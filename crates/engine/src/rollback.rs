@@ -154,7 +154,7 @@ fn undo(
     ) {
         return Ok(Undone::Nothing);
     }
-    let key = name_of(&step.after);
+    let key = target::current_key(root, &name_of(&step.after));
     let (kind, name) = target::key_parts(&key);
     match &step.before {
         State::Absent | State::File { .. } | State::Link { .. } => {
@@ -212,6 +212,16 @@ fn undo(
         State::Unit { .. } => {
             outcome(restore(root, units, &key, &step.before))?;
             Ok(Undone::Restored)
+        }
+        State::Arguments { .. } => {
+            let now = target::state_of_key(root, &key, &step.before)?;
+            if target::same_state(&now, &step.before) {
+                return Ok(Undone::Nothing);
+            }
+            match restore(root, units, &key, &step.before) {
+                Outcome::Untried { why } => Err(Error::new(Kind::Conflict, why)),
+                made => outcome(made).map(|()| Undone::Restored),
+            }
         }
     }
 }

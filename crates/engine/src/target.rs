@@ -8,6 +8,8 @@ use hftune_model::{CpuSet, Error, Kind, Result};
 use hftune_sys::write::Metadata;
 use hftune_sys::{Reader, Root};
 
+use crate::arguments;
+
 /// Whether an artifact is in place already. What cannot be read is not.
 pub fn in_place(reader: &Reader<'_>, artifact: &Artifact) -> bool {
     match artifact {
@@ -32,6 +34,13 @@ pub fn in_place(reader: &Reader<'_>, artifact: &Artifact) -> bool {
             !reader.root().is_live() || unit_active(reader.root(), name) == *active
         }
         Artifact::Made { stale, .. } => !stale,
+        Artifact::Arguments { add, remove, .. } => arguments::of(reader, add.iter().chain(remove))
+            .is_ok_and(|now| {
+                now == State::Arguments {
+                    present: add.clone(),
+                    absent: remove.clone(),
+                }
+            }),
     }
 }
 
@@ -86,6 +95,9 @@ pub fn state(root: &Root, artifact: &Artifact) -> Result<State> {
         Artifact::Made { outputs, .. } => Ok(State::Outputs {
             files: outputs_of(root, outputs)?,
         }),
+        Artifact::Arguments { add, remove, .. } => {
+            arguments::of(&Reader::new(root), add.iter().chain(remove))
+        }
     }
 }
 
@@ -125,6 +137,9 @@ pub fn state_of_key(root: &Root, key: &str, like: &State) -> Result<State> {
                 files: outputs_of(root, &paths)?,
             })
         }
+        State::Arguments { present, absent } => {
+            arguments::of(&Reader::new(root), present.iter().chain(absent))
+        }
     }
 }
 
@@ -133,6 +148,9 @@ pub fn same_state(a: &State, b: &State) -> bool {
     match (a, b) {
         (State::Kernel { text: a, .. }, State::Kernel { text: b, .. }) => {
             a.split_whitespace().eq(b.split_whitespace())
+        }
+        (State::Arguments { present: a, .. }, State::Arguments { present: b, .. }) => {
+            a.len() == b.len() && a.iter().all(|word| b.contains(word))
         }
         _ => a == b,
     }
@@ -184,7 +202,8 @@ pub fn restore_file(root: &Root, path: &Path, state: &State) -> Result<()> {
         State::Kernel { .. }
         | State::Thread { .. }
         | State::Unit { .. }
-        | State::Outputs { .. } => {
+        | State::Outputs { .. }
+        | State::Arguments { .. } => {
             Err(Error::invalid("the recorded state is not that of a file").at(path))
         }
     }
@@ -229,7 +248,34 @@ pub fn is_as_made(now: &State, after: &After) -> bool {
 
 /// Whether a boot entry that hftune edited went with its kernel: putting it back would offer a kernel that is not there.
 pub fn kernel_removed(path: &Path, now: &State) -> bool {
-    *now == State::Absent && path.starts_with("/boot/loader/entries")
+    *now == State::Absent
+        && path
+            .parent()
+            .is_some_and(|dir| dir.ends_with("loader/entries"))
+}
+
+/// The key of a target as it is named now.
+///
+/// systemd-boot counts the boots of an entry in its name and systemd-bless-boot takes the count away: `a+3.conf` becomes
+/// `a+2-1.conf`, then `a.conf` (<https://systemd.io/AUTOMATIC_BOOT_ASSESSMENT>).
+pub fn current_key(root: &Root, key: &str) -> String {
+    let renamed = || {
+        let path = Path::new(key.strip_prefix("file:")?);
+        let directory = path
+            .parent()
+            .filter(|dir| dir.ends_with("loader/entries"))?;
+        let (stem, _) = path.file_name()?.to_str()?.rsplit_once('+')?;
+        if root.exists(path) {
+            return None;
+        }
+        let names = root.list(directory).ok()?;
+        let name = names.iter().find(|name| {
+            name.strip_suffix(".conf")
+                .is_some_and(|now| now.rsplit_once('+').map_or(now, |(now, _)| now) == stem)
+        })?;
+        Some(format!("file:{}", directory.join(name).display()))
+    };
+    renamed().unwrap_or_else(|| key.to_owned())
 }
 
 /// Whether a target belongs to the boot in which it was read: interrupt numbers and process ids are given anew.

@@ -273,6 +273,24 @@ pub struct BootLoader {
     /// exists and could be read as UTF-8.
     #[serde(skip)]
     pub files: BTreeMap<PathBuf, String>,
+    /// What told the kernel's EFI stub or systemd that it booted the machine, like "systemd-boot 255.4"
+    /// (`LoaderInfo`); `None` without UEFI, and where no boot loader said so.
+    pub loader_info: Option<String>,
+    /// Whether the running kernel came out of a unified kernel image (`StubInfo`, or `LoaderEntrySelected`).
+    pub unified_booted: bool,
+    /// Unified kernel images on the EFI partition, which carry their own command line.
+    pub unified: Vec<PathBuf>,
+    /// Whether Secure Boot is on; `None` where the firmware does not say.
+    pub secure_boot: Option<bool>,
+    /// The arguments of the ostree deployment that is staged for the next boot (`/run/ostree/staged-deployment`).
+    pub staged: Option<String>,
+    /// Why it cannot be told which ostree deployment boots next: the staged one or a boot entry cannot be read.
+    #[serde(skip)]
+    pub next_unread: Option<String>,
+    /// Whether `/usr/bin/rpm-ostree` can change the arguments of the next deployment.
+    pub rpm_ostree: bool,
+    /// Whether the image is one of bootc, which applies the arguments in `/usr/lib/bootc/kargs.d`.
+    pub bootc: bool,
 }
 
 /// Kinds of boot loader configuration.
@@ -283,8 +301,12 @@ pub enum BootKind {
     GrubMkconfig,
     /// Boot Loader Specification entries in `/boot/loader/entries` (RHEL family, Fedora).
     Bls,
-    /// An image owned by ostree or bootc.
+    /// A machine that booted a deployment of ostree or bootc.
     Ostree,
+    /// The tree of an image of bootc or ostree that is being built, and is not booted.
+    Image,
+    /// systemd-boot, or a unified kernel image that the firmware starts.
+    SystemdBoot,
     /// None that hftune knows.
     #[default]
     Unknown,

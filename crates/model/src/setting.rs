@@ -111,6 +111,28 @@ pub enum Artifact {
         /// Whether the outputs are known to lag behind the inputs, so that it must run even if no input changes.
         stale: bool,
     },
+    /// Words on the kernel command line of the next boot where only a program may write it; undone by the same program.
+    Arguments {
+        /// Absolute path of the program, which is `rpm-ostree`.
+        program: PathBuf,
+        /// Words that must be there.
+        add: Vec<String>,
+        /// Words that must not.
+        remove: Vec<String>,
+    },
+}
+
+/// The options of `rpm-ostree` that add these words to the next boot's command line and take those out of it. Each does
+/// nothing where the word is there, or gone, already: a second run changes nothing (rpm-ostree(1), `kargs`).
+pub fn argument_options(add: &[String], remove: &[String]) -> Vec<String> {
+    let added = add.iter().map(|word| format!("--append-if-missing={word}"));
+    let removed = remove
+        .iter()
+        .map(|word| format!("--delete-if-present={word}"));
+    std::iter::once("kargs".to_owned())
+        .chain(removed)
+        .chain(added)
+        .collect()
 }
 
 /// How a kernel value that was read is compared with the one that was written.
@@ -140,6 +162,7 @@ impl Artifact {
             Self::Thread { pid, comm, .. } => format!("thread:{pid}:{comm}"),
             Self::Unit { name, .. } => format!("unit:{name}"),
             Self::Made { program, .. } => format!("made:{}", program.display()),
+            Self::Arguments { program, .. } => format!("arguments:{}", program.display()),
         }
     }
 }

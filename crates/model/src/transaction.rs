@@ -131,6 +131,39 @@ pub enum State {
         /// Each with its state.
         files: Vec<Output>,
     },
+    /// Words of the next boot's kernel command line: only those that hftune adds or takes out, so that what others
+    /// change beside them stays.
+    Arguments {
+        /// Words that are there.
+        present: Vec<String>,
+        /// Words that are not.
+        absent: Vec<String>,
+    },
+}
+
+impl State {
+    /// The first state of a target with what a later step recorded of it: words that no step before it touched.
+    #[must_use]
+    pub fn with_later(self, later: &Self) -> Self {
+        let (
+            Self::Arguments {
+                mut present,
+                mut absent,
+            },
+            Self::Arguments {
+                present: more_present,
+                absent: more_absent,
+            },
+        ) = (self.clone(), later)
+        else {
+            return self;
+        };
+        let known: Vec<String> = present.iter().chain(&absent).cloned().collect();
+        let new = |word: &&String| !known.contains(word);
+        present.extend(more_present.iter().filter(new).cloned());
+        absent.extend(more_absent.iter().filter(new).cloned());
+        Self::Arguments { present, absent }
+    }
 }
 
 /// A file that a program writes, and its state.

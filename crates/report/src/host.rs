@@ -471,6 +471,11 @@ fn kernel(host: &Host) -> Table {
         BootKind::GrubMkconfig => "GRUB: /etc/default/grub and its drop-ins, then update-grub",
         BootKind::Bls => "GRUB with an entry for each kernel in /boot/loader/entries",
         BootKind::Ostree => "ostree owns the boot entries",
+        BootKind::Image => "an image of bootc or ostree that is not booted: /usr/lib/bootc/kargs.d",
+        BootKind::SystemdBoot if host.boot_loader.unified_booted => {
+            "a unified kernel image, which carries its command line"
+        }
+        BootKind::SystemdBoot => "systemd-boot: an entry for each kernel in loader/entries",
         BootKind::Unknown => "none that hftune knows",
     };
     fact(&mut table, "boot loader", loader);

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use hftune_model::CpuSet;
 use hftune_model::finding::Skipped;
 use hftune_model::plan::{Change, Plan};
-use hftune_model::setting::{Artifact, When};
+use hftune_model::setting::{self, Artifact, When};
 use hftune_model::transaction::{After, State};
 use owo_colors::OwoColorize as _;
 
@@ -208,6 +208,18 @@ fn steps(plan: &Plan) -> String {
                     .trim()
                     .to_owned(),
             ),
+            After::Set(Artifact::Arguments {
+                program,
+                add,
+                remove,
+            }) => (
+                "run",
+                format!(
+                    "{} {}",
+                    program.display(),
+                    setting::argument_options(add, remove).join(" ")
+                ),
+            ),
             After::Set(Artifact::Kernel { .. }) => {
                 values += 1;
                 continue;
@@ -215,6 +227,14 @@ fn steps(plan: &Plan) -> String {
             After::Set(Artifact::Thread { .. }) => {
                 threads += 1;
                 continue;
+            }
+            After::Restore {
+                target,
+                state: State::Arguments { present, absent },
+            } => {
+                let (_, program) = target.split_once(':').unwrap_or(("", target));
+                let options = setting::argument_options(present, absent).join(" ");
+                ("run", format!("{program} {options}"))
             }
             After::Restore { target, state } => {
                 let name = target

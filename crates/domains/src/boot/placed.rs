@@ -1,9 +1,16 @@
 //! What it takes to put the wanted arguments where the boot loader finds them.
 
+use std::path::{Path, PathBuf};
+
+use hftune_model::Error;
 use hftune_model::finding::{Skipped, Verdict};
+use hftune_model::host::BootLoader;
 use hftune_model::setting::Artifact;
+use hftune_sys::Reader;
 
 use super::argument::{Argument, skip};
+use super::cmdline::{self, Token};
+use super::loader_spec::RECORD;
 
 /// Where the arguments go on this host.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -25,6 +32,31 @@ pub struct Conflict {
     pub place: String,
     /// The word as written.
     pub word: String,
+}
+
+/// The words that hftune wrote last, which it may replace and take out.
+pub fn recorded(loader: &BootLoader) -> Vec<String> {
+    let text = loader.files.get(Path::new(RECORD));
+    let tokens = cmdline::tokens(text.map_or("", String::as_str));
+    tokens.iter().map(|token| token.raw.to_owned()).collect()
+}
+
+/// The word among these, ours left out, that decides what an argument is.
+pub fn of_others<'a>(arguments: &'a str, ours: &[String], name: &str) -> Option<Token<'a>> {
+    let not_ours: Vec<Token<'_>> = cmdline::tokens(arguments)
+        .into_iter()
+        .filter(|token| !ours.iter().any(|word| word == token.raw))
+        .collect();
+    cmdline::effective(&not_ours, name).cloned()
+}
+
+/// The record of these words, as an artifact.
+pub fn record(words: &[String]) -> Artifact {
+    Artifact::File {
+        path: PathBuf::from(RECORD),
+        content: words.join(" ") + "\n",
+        mode: 0o644,
+    }
 }
 
 /// The setting that `conflicts` keep from being written.
@@ -63,4 +95,41 @@ pub fn refuse(arguments: &[Argument], reason: &str, fix: Option<&str>) -> Vec<Sk
             )
         })
         .collect()
+}
+
+/// A file that holds boot arguments and cannot be edited.
+pub fn cannot_edit(error: &Error) -> Skipped {
+    let path = error.path.as_deref().unwrap_or(Path::new("/"));
+    Skipped {
+        id: format!("boot{}", path.display()),
+        verdict: Verdict::NotPermitted,
+        reason: error.to_string(),
+        fix: error.hint.clone(),
+    }
+}
+
+/// The words of arguments, as one line that can be copied.
+pub fn line(arguments: &[Argument]) -> String {
+    let words: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+    words.join(" ")
+}
+
+/// Why a directory of boot arguments, or a file in it, cannot be judged: it is there, and the host's facts lack it.
+pub fn unread(
+    directories: &[&str],
+    extension: &str,
+    loader: &BootLoader,
+    reader: &Reader<'_>,
+) -> Option<Error> {
+    directories.iter().find_map(|directory| {
+        let names = match reader.list(directory) {
+            Ok(names) => names,
+            Err(e) => return Some(e),
+        };
+        let paths = names.iter().map(|name| Path::new(directory).join(name));
+        paths
+            .filter(|path| path.extension().is_some_and(|found| found == extension))
+            .filter(|path| !loader.files.contains_key(path))
+            .find_map(|path| reader.text(&path).err())
+    })
 }

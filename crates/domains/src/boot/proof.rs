@@ -56,10 +56,10 @@ pub fn saved(argument: &Argument, cx: &Context<'_>, reader: &Reader<'_>) -> Proo
                 places.push((kernel_cmdline::PATH.to_owned(), text.clone()));
             }
         }
-        BootKind::Ostree | BootKind::Unknown if entries.is_empty() => {
+        _ if entries.is_empty() => {
             return Proof::None("hftune does not know what boots this machine".to_owned());
         }
-        BootKind::Ostree | BootKind::Unknown => {}
+        _ => {}
     }
     if let Some(proof) = unreadable(loader.kind, cx, reader, entries.is_empty()) {
         return proof;
@@ -69,10 +69,14 @@ pub fn saved(argument: &Argument, cx: &Context<'_>, reader: &Reader<'_>) -> Proo
             .into_iter()
             .map(|entry| (entry.place(), entry.arguments)),
     );
+    judge(argument, &places)
+}
 
+/// Whether the argument is in every one of these places, each with the command line that it gives.
+pub fn judge(argument: &Argument, places: &[(String, String)]) -> Proof {
     let mut wrong: Vec<String> = Vec::new();
     let mut absent = 0;
-    for (place, text) in &places {
+    for (place, text) in places {
         match find(text, &argument.name).map(|token| token.value()) {
             Some(value) if argument.is(value) => {}
             Some(value) => wrong.push(format!("{} in {place}", shown(value))),
@@ -131,7 +135,7 @@ fn unreadable(kind: BootKind, cx: &Context<'_>, reader: &Reader<'_>, none: bool)
     })
 }
 
-fn failed(error: &Error) -> Proof {
+pub fn failed(error: &Error) -> Proof {
     match error.kind {
         Kind::NeedsRoot => Proof::NotPermitted(error.to_string()),
         _ => Proof::Unknown(error.to_string()),

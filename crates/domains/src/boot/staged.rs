@@ -133,6 +133,7 @@ mod tests {
             ]
             .map(|(path, text)| (PathBuf::from(path), text.to_owned()))
             .into(),
+            ..BootLoader::default()
         };
         let found = entries(&loader);
         assert_eq!(found.len(), 1);

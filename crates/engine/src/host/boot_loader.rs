@@ -7,6 +7,7 @@ use hftune_model::host::{BootKind, BootLoader, Distribution};
 
 use super::distribution::is_like;
 use super::facts::Facts;
+use super::other_loaders;
 
 const ENTRIES: &str = "/boot/loader/entries";
 const GRUB_CFG: &str = "/boot/grub/grub.cfg";
@@ -43,26 +44,24 @@ pub(super) fn read(facts: &Facts<'_>, distribution: &Distribution, cmdline: &str
             );
         }
     }
-    BootLoader {
-        kind: kind(facts, distribution, cmdline, &files),
+    let mut loader = BootLoader {
         files,
+        ..BootLoader::default()
+    };
+    other_loaders::read(facts, cmdline, &mut loader);
+    loader.kind = other_loaders::kind(facts, cmdline, &loader)
+        .unwrap_or_else(|| kind(facts, distribution, &loader.files));
+    if loader.kind == BootKind::Unknown && other_loaders::has_systemd_boot(facts) {
+        loader.kind = BootKind::SystemdBoot;
     }
+    loader
 }
 
 fn kind(
     facts: &Facts<'_>,
     distribution: &Distribution,
-    cmdline: &str,
     files: &BTreeMap<PathBuf, String>,
 ) -> BootKind {
-    // The kernel argument names the deployment that ostree-prepare-root(1) mounts: there is none without ostree.
-    if facts.root().exists("/run/ostree-booted")
-        || cmdline
-            .split_ascii_whitespace()
-            .any(|word| word.starts_with("ostree="))
-    {
-        return BootKind::Ostree;
-    }
     let rhel_like = is_like(distribution, &["rhel", "fedora", "centos", "ol", "amzn"]);
     let grub_cfg = files.get(&PathBuf::from(GRUB_CFG));
     let blscfg =

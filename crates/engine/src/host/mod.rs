@@ -16,18 +16,27 @@ mod memory;
 mod network_manager;
 mod nics;
 mod nodes;
+mod other_loaders;
 mod services;
 mod shell_words;
+mod staged_deployment;
 mod tasks;
 mod tuned;
 mod virtualization;
 
 pub use irqs::{InterruptLine, parse_interrupts};
 
-use hftune_model::host::Host;
+use hftune_model::host::{BootLoader, Host};
 use hftune_sys::Reader;
 
 use facts::Facts;
+
+/// What boots this machine, alone.
+pub(crate) fn boot_loader(reader: &Reader<'_>) -> BootLoader {
+    let facts = Facts::new(reader);
+    let cmdline = facts.text("/proc/cmdline").unwrap_or_default();
+    boot_loader::read(&facts, &distribution::read(&facts), cmdline.trim_end())
+}
 
 /// What this machine is, read through `reader`.
 pub fn read(reader: &Reader<'_>) -> Host {

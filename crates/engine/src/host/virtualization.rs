@@ -44,7 +44,7 @@ pub(super) fn read(facts: &Facts<'_>, flags: &[String]) -> Option<String> {
 
 /// The container manager: systemd writes it down (<https://systemd.io/CONTAINER_INTERFACE>), docker and podman leave a
 /// file. Where a container's image was booted as a machine, that file is left over, but `/` is a disk.
-fn container(facts: &Facts<'_>) -> Option<String> {
+pub(super) fn container(facts: &Facts<'_>) -> Option<String> {
     facts.word("/run/systemd/container").or_else(|| {
         let (_, kind) = [("/.dockerenv", "docker"), ("/run/.containerenv", "podman")]
             .into_iter()
