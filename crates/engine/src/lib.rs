@@ -4,6 +4,7 @@
 //! to the [`journal`] first.
 
 pub mod apply;
+pub mod capture;
 pub mod host;
 pub mod in_force;
 pub mod journal;
@@ -12,5 +13,6 @@ pub mod machine;
 pub mod plan;
 pub mod profile;
 pub mod rollback;
+pub mod secrets;
 pub mod target;
 pub mod units;
