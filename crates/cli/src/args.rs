@@ -102,7 +102,7 @@ pub(crate) struct Host {
     /// FILE is a gzip'd tar of exactly the files that host, plan and verify read: CPUs, nodes, interrupts, ports, memory
     /// and kernel values of /proc and /sys; boot loader files, sysctl and limits files, names of units, and hftune's
     /// profile. Names and CPUs of processes, MAC addresses and the machine-id in names of boot entries are in it. Not in
-    /// it: what hftune's journal keeps of old files, command lines and environments of processes, users' files. Blanked:
+    /// it: what files held before hftune changed them, command lines and environments of processes, users' files. Blanked:
     /// passwords of GRUB, arguments and settings whose names say password, secret, key or token, credentials in
     /// addresses. It is made readable for its owner only. docs/capture.md tells all of it.
     #[arg(long, value_name = "FILE.tgz", conflicts_with = "from")]

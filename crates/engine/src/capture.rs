@@ -1,13 +1,12 @@
 //! Captures: what the tool reads on one machine, in a file, so that another machine can plan and verify from it.
 //!
 //! A capture holds the answers to everything that `host`, `plan` and `verify` ask, the refusals too, and nothing else. What
-//! is left out or blanked is in `docs/capture.md` and in [`secrets`].
+//! is left out or blanked is in `docs/capture.md`, in [`secrets`] and in [`redact`].
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use hftune_model::transaction::Transaction;
-use hftune_model::{Error, Kind, Result};
+use hftune_model::{Error, Result};
 use hftune_sys::record::{Entry, Recording};
 use hftune_sys::replay::Manifest;
 use hftune_sys::{Reader, Root, archive};
@@ -15,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::in_force::Choices;
 use crate::machine::{Asked, Machine, resolve};
-use crate::{host, journal, profile, secrets};
+use crate::{host, journal, profile, redact, secrets};
 
 /// The directory in the archive that stands for `/`.
 const TOP: &str = "hftune-capture";
@@ -105,6 +104,10 @@ pub fn capture(root: Root) -> Result<Capture> {
             continue;
         };
         files += 1;
+        if path.starts_with(journal::TRANSACTIONS) {
+            *content = redact::journal(content);
+            continue;
+        }
         let (kept, names) = secrets::blank(path, content);
         *content = kept;
         blanked.extend(names.into_iter().map(|name| Blanked {
@@ -148,15 +151,17 @@ pub fn capture(root: Root) -> Result<Capture> {
 /// so that a plan from the capture may choose otherwise.
 fn ask_everything(root: &Root) -> Vec<String> {
     let mut warnings = Vec::new();
+    let transactions = journal::read_all_permitted(root).unwrap_or_else(|e| {
+        warnings.push(format!("without what earlier setups did: {e}"));
+        Vec::new()
+    });
     let ask = |machine: Machine<'_>| {
-        machine.plan(&[])?;
+        machine.plan(&transactions)?;
         machine.verify()
     };
     if let Err(e) = Machine::read(root, Choices::default()).and_then(ask) {
         warnings.push(format!("without the profile of the machine: {e}"));
     }
-    // The names tell that there were setups; what the files held before is nobody else's matter.
-    let _ = root.list(journal::TRANSACTIONS);
     let first = host::read(&Reader::new(root)).cpus.cores.into_iter().next();
     let built_in = profile::built_in("hft").map(|resolved| Asked {
         choices: Choices::default(),
@@ -247,17 +252,4 @@ fn manifest(root: &Root, from: &Path) -> Result<Option<Manifest>> {
             .collect(),
         answers: written.answers,
     }))
-}
-
-/// The transactions that a plan goes by, and what to say where they are not known.
-pub fn transactions(root: &Root) -> Result<(Vec<Transaction>, Option<String>)> {
-    match journal::read_all_permitted(root) {
-        Err(e) if root.is_captured() && e.kind != Kind::Missing => {
-            let warning = format!(
-                "{e}; the plan is made as if nothing had been done before, since a capture leaves out what files held"
-            );
-            Ok((Vec::new(), Some(warning)))
-        }
-        transactions => Ok((transactions?, None)),
-    }
 }

@@ -12,6 +12,7 @@ pub mod live;
 pub mod machine;
 pub mod plan;
 pub mod profile;
+pub mod redact;
 pub mod rollback;
 pub mod secrets;
 pub mod target;

@@ -39,6 +39,10 @@ pub fn blank(path: &Path, content: &[u8]) -> (Vec<u8>, Vec<String>) {
     let mut names = Vec::new();
     let place = path.to_string_lossy();
     let kernel = place.starts_with("/proc/") || place.starts_with("/sys/");
+    if place.ends_with("/mountinfo") {
+        mounts(&mut out, &mut names);
+        return (out, names);
+    }
     if kernel && place != "/proc/cmdline" {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if is_secret(&name) && !content.is_empty() {
@@ -262,6 +266,21 @@ fn connection(out: &mut [u8], names: &mut Vec<String>) {
     }
 }
 
+/// Blanks every mount but that of `/`, by which a container is told from a machine: their sources and options may hold
+/// anything (Documentation/filesystems/proc.rst, "/proc/<pid>/mountinfo").
+fn mounts(out: &mut [u8], names: &mut Vec<String>) {
+    let text = out.to_vec();
+    let mut start = 0;
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        let end = start + line.len();
+        let mount_point = line.split(u8::is_ascii_whitespace).nth(4);
+        if mount_point != Some(b"/") && fill(out, start..end) && names.is_empty() {
+            names.push("mounts other than /".to_owned());
+        }
+        start = end;
+    }
+}
+
 /// Overwrites all but white space, quotes around it, and the end of the line; whether there was anything.
 fn fill(text: &mut [u8], range: Range<usize>) -> bool {
     let value = &mut text[range];
@@ -386,6 +405,11 @@ mod tests {
                 "  password: xxxx xxxxxx\n  mtu: 9000\n",
             ),
             ("/proc/sys/net/ipv4/tcp_fastopen_key", "0a-1b\n", "xxxxx\n"),
+            (
+                "/proc/9/mountinfo",
+                "1 2 0:3 / / rw - ext4 /dev/a rw\n3 1 0:4 / /mnt rw - cifs //host/a rw,username=me\n",
+                "1 2 0:3 / / rw - ext4 /dev/a rw\nx x xxx x xxxx xx x xxxx xxxxxxxx xxxxxxxxxxxxxx\n",
+            ),
             (
                 "/etc/sysconfig/network-scripts/keys-wlan0",
                 "KEY1=s:abcde\n",

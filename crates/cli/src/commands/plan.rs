@@ -1,6 +1,6 @@
 //! `hftune plan`
 
-use hftune_engine::capture;
+use hftune_engine::journal;
 use hftune_engine::machine::Machine;
 use hftune_model::Result;
 use hftune_sys::Root;
@@ -11,8 +11,7 @@ use crate::{Answer, terminal};
 pub(super) fn run(root: &Root, choices: &ChoiceArgs, json: bool) -> Result<Answer> {
     let machine = Machine::read(root, choices.choices()?)?;
     // Without root the journal cannot be read; the plan is then made as if nothing had been done before.
-    let (transactions, warning) = capture::transactions(root)?;
-    terminal::warn(&Vec::from_iter(warning));
+    let transactions = journal::read_all_permitted(root)?;
     let plan = machine.plan(&transactions)?;
     let code = if plan.steps.is_empty() { 0 } else { 3 };
     let text = if json {
