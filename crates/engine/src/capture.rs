@@ -62,6 +62,14 @@ pub struct Refused {
     pub why: String,
 }
 
+impl Refused {
+    /// Whether root could have read it (EPERM, EACCES).
+    pub fn only_root(&self) -> bool {
+        let error = std::io::Error::from_raw_os_error(self.errno);
+        error.kind() == std::io::ErrorKind::PermissionDenied
+    }
+}
+
 /// The manifest as it is written.
 #[derive(Debug, Serialize, Deserialize)]
 struct Written {
@@ -252,4 +260,57 @@ fn manifest(root: &Root, from: &Path) -> Result<Option<Manifest>> {
             .collect(),
         answers: written.answers,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn opened(manifest: &[u8]) -> Result<Root> {
+        let entries = BTreeMap::from([
+            ("/".into(), Entry::Dir { mode: 0o755 }),
+            ("/proc".into(), Entry::Dir { mode: 0o755 }),
+        ]);
+        let bytes = archive::pack(TOP, (MANIFEST, manifest), &entries, 0)?;
+        let file = tempfile::NamedTempFile::new().expect("temporary file");
+        std::io::Write::write_all(&mut file.as_file(), &bytes).expect("write");
+        open(file.path())
+    }
+
+    #[test]
+    fn a_manifest_of_another_version_is_refused() {
+        let good = r#"{"schema":"hftune/capture/1","hftune":"","time":"","running":true,"answers":{},"blanked":[],
+            "refused":[{"path":"/proc/x","errno":-7,"why":""}],"names_only":[],"listed":[],"absent":["/proc/y"]}"#;
+        let root = opened(good.as_bytes()).expect("good");
+        assert!(root.is_running() && root.is_captured());
+        assert!(root.read("/proc/x").is_err());
+        assert_eq!(
+            root.read("/proc/y").expect_err("absent").kind,
+            hftune_model::Kind::Missing
+        );
+        let other = opened(good.replace("capture/1", "capture/2").as_bytes()).map(drop);
+        let error = other.expect_err("another version");
+        assert!(
+            error.to_string().contains("hftune/capture/2") && error.hint.is_some(),
+            "{error}"
+        );
+        assert!(opened(b"{}").is_err() && opened(b"\xff").is_err() && opened(b"").is_err());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn no_manifest_makes_it_panic(text in "[\\[\\]{}\":,a-z0-9/-]{0,60}", errno in any::<i32>(), path in "\\PC{0,20}") {
+            let _ = opened(text.as_bytes());
+            let text = serde_json::json!({
+                "schema": SCHEMA, "hftune": "", "time": "", "running": true, "answers": {"affinity": path},
+                "blanked": [], "refused": [{"path": path, "errno": errno, "why": ""}], "names_only": ["/proc", path],
+                "listed": [path, "/"], "absent": [path],
+            });
+            let root = opened(text.to_string().as_bytes()).expect("it is of the right form");
+            let _ = host::read(&Reader::new(&root));
+        }
+    }
 }

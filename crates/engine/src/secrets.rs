@@ -22,10 +22,10 @@ const SECRET_PARTS: [&str; 7] = [
 ];
 
 /// A name of which a word is one of these names a secret, whatever number is behind it (`WEP_KEY1`).
-const SECRET_WORDS: [&str; 8] = ["pass", "pwd", "pw", "psk", "pin", "key", "keys", "auth"];
+const SECRET_WORDS: [&str; 7] = ["pass", "pwd", "pw", "psk", "pin", "key", "keys"];
 
 /// Words that look like these and are settings of the kernel that hftune or its user needs.
-const HARMLESS: [&str; 4] = ["passthrough", "bypass", "compass", "trespass"];
+const HARMLESS: [&str; 3] = ["passthrough", "bypass", "kernel.keys"];
 
 /// Words of GRUB that are followed by a secret.
 const GRUB_COMMANDS: [&str; 2] = ["password", "password_pbkdf2"];
@@ -428,6 +428,7 @@ mod tests {
     #[test]
     fn what_decides_a_plan_is_kept() {
         for text in [
+            "kernel.keys.maxkeys = 200\nnet.sctp.auth_enable = 0\n",
             "iommu.passthrough=1 spec_store_bypass_disable=on crashkernel=1G-4G:192M@16M\n",
             "root=UUID=1-2 rootflags=subvol=@ rd.lvm.lv=a/b vconsole.keymap=us isolcpus=managed_irq,domain,2-7\n",
             "set superusers=\"root\"\nif [ x$feature_default_font_path = xy ] ; then\n  keystatus --shift\nfi\n",

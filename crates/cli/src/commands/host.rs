@@ -38,6 +38,9 @@ fn write_capture(root: Root, file: &Path, args: &Host) -> Result<Answer> {
     here.metadata(&path)?;
     let capture = capture::capture(root)?;
     terminal::warn(&capture.warnings);
+    if capture.unread.iter().any(capture::Refused::only_root) {
+        terminal::warn(&["what only root may read is not in it; run it with sudo".to_owned()]);
+    }
     let (uid, gid) = identity::owner();
     let metadata = Metadata {
         mode: MODE,
