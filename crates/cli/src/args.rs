@@ -1,6 +1,6 @@
 //! The command line. The doc comments are the help texts.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use hftune_model::CpuSet;
@@ -25,14 +25,13 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Show what this machine is: CPUs, nodes, NICs, interrupts, kernel, boot loader, rivals
-    Host {
-        #[command(flatten)]
-        output: Json,
-    },
+    Host(Host),
     /// Show what setup would change, and why (exit 0: nothing, 3: changes)
     Plan {
         #[command(flatten)]
         choices: ChoiceArgs,
+        #[command(flatten)]
+        from: From,
         #[command(flatten)]
         output: Json,
     },
@@ -80,10 +79,58 @@ pub(crate) enum Command {
     },
 }
 
+impl Command {
+    /// The captured machine that it is to read.
+    pub(crate) fn from(&self) -> Option<&Path> {
+        let (Self::Host(Host { from, .. })
+        | Self::Plan { from, .. }
+        | Self::Verify(Verify { from, .. })
+        | Self::Irq {
+            command: Irq::Show { from, .. },
+        }) = self
+        else {
+            return None;
+        };
+        from.from.as_deref()
+    }
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Host {
+    /// Write what hftune reads on this machine to FILE, for plan, verify, host and irq show --from
+    ///
+    /// FILE is a gzip'd tar of exactly the files that host, plan and verify read: CPUs, nodes, interrupts, ports, memory
+    /// and kernel values of /proc and /sys; boot loader files, sysctl and limits files, names of units, and hftune's
+    /// profile. Names and CPUs of processes, MAC addresses and the machine-id in names of boot entries are in it. Not in
+    /// it: what files held before hftune changed them, command lines and environments of processes, users' files. Blanked:
+    /// passwords of GRUB, arguments and settings whose names say password, secret, key or token, credentials in
+    /// addresses. It is made readable for its owner only. docs/capture.md tells all of it.
+    #[arg(long, value_name = "FILE.tgz", conflicts_with = "from")]
+    pub capture: Option<PathBuf>,
+    /// Replace an existing FILE
+    #[arg(long, requires = "capture")]
+    pub force: bool,
+    #[command(flatten)]
+    pub from: From,
+    #[command(flatten)]
+    pub output: Json,
+}
+
+/// A machine in place of this one.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct From {
+    /// Read a captured machine instead of this one: a file of hftune host --capture, or an archive (tar, gzip'd or plain)
+    /// or a directory with another's /proc and /sys
+    #[arg(long, value_name = "FILE.tgz|DIR")]
+    pub from: Option<PathBuf>,
+}
+
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Verify {
     #[command(flatten)]
     pub choices: ChoiceArgs,
+    #[command(flatten)]
+    pub from: From,
     /// How to print the result
     #[arg(long, value_enum, default_value_t = Format::Human, conflicts_with = "json")]
     pub format: Format,
@@ -127,6 +174,8 @@ pub(crate) enum Irq {
     Show {
         #[command(flatten)]
         choices: ChoiceArgs,
+        #[command(flatten)]
+        from: From,
         #[command(flatten)]
         output: Json,
     },

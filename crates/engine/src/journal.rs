@@ -15,7 +15,8 @@ use hftune_sys::Root;
 /// Everything that hftune itself remembers.
 pub const STATE: &str = "/var/lib/hftune";
 
-const TRANSACTIONS: &str = "/var/lib/hftune/transactions";
+/// Where the transactions are.
+pub const TRANSACTIONS: &str = "/var/lib/hftune/transactions";
 
 /// A transaction that is being written.
 #[derive(Debug)]

@@ -5,6 +5,7 @@
 
 pub mod apply;
 mod arguments;
+pub mod capture;
 pub mod host;
 pub mod in_force;
 pub mod journal;
@@ -12,6 +13,8 @@ pub mod live;
 pub mod machine;
 pub mod plan;
 pub mod profile;
+pub mod redact;
 pub mod rollback;
+pub mod secrets;
 pub mod target;
 pub mod units;

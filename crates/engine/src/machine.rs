@@ -10,7 +10,7 @@ use hftune_model::plan::{Change, Plan, Step};
 use hftune_model::profile::{Origin, Resolved};
 use hftune_model::setting::{Artifact, When};
 use hftune_model::transaction::After;
-use hftune_model::{Kind, Result, transaction::Transaction};
+use hftune_model::{Error, Kind, Result, transaction::Transaction};
 use hftune_sys::{Reader, Root};
 
 use crate::in_force::{Choices, InForce};
@@ -257,7 +257,12 @@ pub fn resolve(root: &Root, given: Choices) -> Result<Asked> {
             toml::Value::String(list.to_string()),
         ));
     }
-    let loaded = crate::profile::load(root, choices.profile.as_deref(), &overrides);
+    // The file that a captured machine's last setup used is on that machine, not on this one.
+    let loaded = if root.is_captured() && !given_profile {
+        crate::profile::load_in(root, root, choices.profile.as_deref(), &overrides)
+    } else {
+        crate::profile::load(root, choices.profile.as_deref(), &overrides)
+    };
     let resolved = match (loaded, last) {
         // The file of the last setup is in a place that this user cannot read, or is gone: its values are known.
         (Err(e), Some(last))
@@ -304,21 +309,20 @@ pub fn desired(cx: &Context<'_>, wanted: impl Fn(&str) -> bool) -> Desired {
 
 /// The installed binary: the running one where it is installed, else the first that is found.
 pub fn installed_binary(root: &Root) -> Option<PathBuf> {
-    let running = if root.is_live() {
+    let running = root.answer("binary", || {
         hftune_sys::identity::binary()
-    } else {
-        None
-    };
-    running
-        .filter(|path| {
-            INSTALLED
-                .iter()
-                .any(|installed| path == Path::new(installed))
-        })
-        .or_else(|| {
-            INSTALLED
-                .iter()
-                .map(PathBuf::from)
-                .find(|path| root.exists(path))
-        })
+            .filter(|path| {
+                INSTALLED
+                    .iter()
+                    .any(|installed| path == Path::new(installed))
+            })
+            .map(|path| path.display().to_string())
+            .ok_or_else(|| Error::new(Kind::Missing, "the running binary is not installed"))
+    });
+    running.and_then(Result::ok).map(PathBuf::from).or_else(|| {
+        INSTALLED
+            .iter()
+            .map(PathBuf::from)
+            .find(|path| root.exists(path))
+    })
 }

@@ -31,7 +31,7 @@ pub fn in_place(reader: &Reader<'_>, artifact: &Artifact) -> bool {
             None => true,
         },
         Artifact::Unit { name, active } => {
-            !reader.root().is_live() || unit_active(reader.root(), name) == *active
+            !reader.root().is_running() || unit_active(reader.root(), name) == *active
         }
         Artifact::Made { stale, .. } => !stale,
         Artifact::Arguments { add, remove, .. } => arguments::of(reader, add.iter().chain(remove))

@@ -1,4 +1,5 @@
 //! Reports: text and JSON out of the model. Nothing here touches the machine.
+pub mod capture;
 pub mod explain;
 pub mod host;
 pub mod irq;

@@ -3,10 +3,15 @@
 //! **Invariant:** every read and write of a file goes through a [`Root`]; every process is started by [`exec`]. With a
 //! root other than `/` no process is started and no system call asks the running kernel for anything but files.
 
+pub mod archive;
 pub mod exec;
 pub mod identity;
 pub mod lock;
+mod memory;
 pub mod reader;
+pub mod record;
+pub mod replay;
+mod resolve;
 pub mod root;
 pub mod sched;
 pub mod write;

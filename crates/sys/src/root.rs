@@ -8,10 +8,18 @@ use hftune_model::{Error, Kind, Result};
 use rustix::fs::{
     AtFlags, CWD, FileType, Mode, OFlags, RawDir, ResolveFlags, openat, openat2, readlinkat, statat,
 };
+use rustix::io::Errno;
+
+use crate::memory::Tree;
+use crate::record::{Recorder, Recording};
+use crate::replay::{Manifest, Replay};
 
 /// Nothing that hftune reads is larger (`/proc/interrupts` of 512 CPUs with 4000 interrupts has 23 MiB); a larger file is
 /// refused rather than read into memory.
 pub const MAX_FILE: u64 = 64 << 20;
+
+/// What reading a larger file is answered with.
+const TOO_LARGE: Errno = Errno::FBIG;
 
 /// Room for the first read of a file, in bytes: a page, which is what most kernel files give at most.
 const FIRST_READ: usize = 4096;
@@ -19,14 +27,36 @@ const FIRST_READ: usize = 4096;
 /// The machine, or a directory tree in its place.
 #[derive(Debug)]
 pub struct Root {
-    /// The directory that stands for `/`; `None` for the live machine.
-    prefix: Option<(PathBuf, OwnedFd)>,
+    place: Place,
+    /// What was asked so far, where it is to be captured.
+    recorder: Option<Box<Recorder>>,
+    /// Set where the tree stands for another machine.
+    replay: Option<Box<Replay>>,
+}
+
+/// What stands for `/`.
+#[derive(Debug)]
+enum Place {
+    /// `/` itself.
+    Live,
+    /// A directory.
+    Directory(PathBuf, OwnedFd),
+    /// An archive, which nothing can be written to.
+    Archive(Tree),
 }
 
 impl Root {
+    fn new(place: Place) -> Self {
+        Self {
+            place,
+            recorder: None,
+            replay: None,
+        }
+    }
+
     /// The live machine.
     pub fn live() -> Self {
-        Self { prefix: None }
+        Self::new(Place::Live)
     }
 
     /// A directory tree in place of the machine.
@@ -40,29 +70,100 @@ impl Root {
             Mode::empty(),
         )
         .map_err(|e| Error::io("open the root directory", prefix, &e.into()))?;
-        Ok(Self {
-            prefix: Some((prefix.to_owned(), fd)),
-        })
+        Ok(Self::new(Place::Directory(prefix.to_owned(), fd)))
+    }
+
+    /// An archive (tar, gzip'd or plain) in place of the machine. `name` is for messages.
+    pub fn archive(name: &Path, bytes: &[u8]) -> Result<Self> {
+        crate::archive::unpack(name, bytes).map(|tree| Self::new(Place::Archive(tree)))
+    }
+
+    /// The tree below one of its directories.
+    pub fn below(self, dir: &Path) -> Result<Self> {
+        match self.place {
+            Place::Live => Self::tree(dir),
+            Place::Directory(prefix, _) => Self::tree(&prefix.join(relative(dir))),
+            Place::Archive(tree) => Ok(Self::new(Place::Archive(tree.below(dir)))),
+        }
+    }
+
+    /// The same tree, as that of another machine. Without a manifest the tree is all that is known.
+    #[must_use]
+    pub fn captured(mut self, manifest: Option<Manifest>) -> Self {
+        self.replay = Some(Box::new(Replay::new(manifest)));
+        self
+    }
+
+    /// The same root, which from now on remembers what it is asked.
+    #[must_use]
+    pub fn recording(mut self) -> Self {
+        self.recorder = Some(Box::default());
+        self
+    }
+
+    /// What it was asked since it records, and the answers; nothing where it does not.
+    pub fn take_recording(&self) -> Recording {
+        self.recorder
+            .as_ref()
+            .map(|recorder| recorder.take(self))
+            .unwrap_or_default()
     }
 
     /// Whether this is the live machine, where processes may be started.
     pub fn is_live(&self) -> bool {
-        self.prefix.is_none()
+        matches!(self.place, Place::Live)
     }
 
-    /// The path as it is on the machine that runs hftune, for messages.
+    /// Whether it was recorded on another machine.
+    pub fn is_captured(&self) -> bool {
+        self.replay.is_some()
+    }
+
+    /// Whether it is a machine that runs, or ran when it was captured: what is active there can be told.
+    pub fn is_running(&self) -> bool {
+        self.is_live() || self.manifest().is_some_and(|manifest| manifest.running)
+    }
+
+    pub(crate) fn is_archive(&self) -> bool {
+        matches!(self.place, Place::Archive(_))
+    }
+
+    fn manifest(&self) -> Option<&Manifest> {
+        self.replay.as_deref().and_then(Replay::manifest)
+    }
+
+    /// What the running system tells besides files; of a capture, what it told then. `None` where nobody knows.
+    pub fn answer(
+        &self,
+        question: &str,
+        ask: impl FnOnce() -> Result<String>,
+    ) -> Option<Result<String>> {
+        if !self.is_live() {
+            return self.manifest()?.answers.get(question).cloned().map(Ok);
+        }
+        let answer = ask();
+        if let (Some(recorder), Ok(answer)) = (&self.recorder, &answer) {
+            recorder.answer(question, answer);
+        }
+        Some(answer)
+    }
+
+    /// The path as it is on the machine that runs hftune, for messages; of a captured machine, as it is there.
     pub fn shown(&self, path: &Path) -> PathBuf {
-        match &self.prefix {
-            None => path.to_owned(),
-            Some((prefix, _)) => prefix.join(relative(path)),
+        match &self.place {
+            Place::Directory(prefix, _) if !self.is_captured() => prefix.join(relative(path)),
+            _ => path.to_owned(),
         }
     }
 
     /// Opens `path`, which is absolute on the machine.
     pub(crate) fn open(&self, path: &Path, flags: OFlags) -> Result<OwnedFd, IoError> {
-        match &self.prefix {
-            None => openat(CWD, path, flags | OFlags::CLOEXEC, Mode::empty()).map_err(Into::into),
-            Some((_, root)) => openat2(
+        match &self.place {
+            Place::Archive(_) => Err(Errno::ROFS.into()),
+            Place::Live => {
+                openat(CWD, path, flags | OFlags::CLOEXEC, Mode::empty()).map_err(Into::into)
+            }
+            Place::Directory(_, root) => openat2(
                 root,
                 relative(path),
                 flags | OFlags::CLOEXEC,
@@ -89,11 +190,28 @@ impl Root {
     /// The bytes of a file. Directories, pipes and devices are refused.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Vec<u8>> {
         let path = path.as_ref();
-        let fail = |e: &IoError| Error::io("read it", &self.shown(path), e);
+        let mut read = self.read_file(path);
+        if let Some(replay) = &self.replay {
+            read = replay.read(self, path, read);
+        }
+        if let Some(recorder) = &self.recorder {
+            recorder.read(path, &read);
+        }
+        read.map_err(|e| {
+            if e.raw_os_error() == Some(TOO_LARGE.raw_os_error()) {
+                let what = format!("it is larger than {} MiB", MAX_FILE >> 20);
+                return Error::invalid(what).at(self.shown(path));
+            }
+            Error::io("read it", &self.shown(path), &e)
+        })
+    }
+
+    fn read_file(&self, path: &Path) -> Result<Vec<u8>, IoError> {
+        if let Place::Archive(tree) = &self.place {
+            return Ok(tree.read(path)?);
+        }
         // NONBLOCK: opening a pipe that somebody left there must not hang.
-        let fd = self
-            .open(path, OFlags::RDONLY | OFlags::NONBLOCK)
-            .map_err(|e| fail(&e))?;
+        let fd = self.open(path, OFlags::RDONLY | OFlags::NONBLOCK)?;
         // Most files of the kernel fit, so that one read and the end of the file are all. A short read is no end: the
         // kernel hands out some files page by page.
         let mut bytes = Vec::with_capacity(FIRST_READ);
@@ -103,12 +221,9 @@ impl Root {
             }
             match rustix::io::read(&fd, rustix::buffer::spare_capacity(&mut bytes)) {
                 Ok(0) => return Ok(bytes),
-                Ok(_) if bytes.len() as u64 > MAX_FILE => {
-                    let what = format!("it is larger than {} MiB", MAX_FILE >> 20);
-                    return Err(Error::invalid(what).at(self.shown(path)));
-                }
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(e) => return Err(fail(&e.into())),
+                Ok(_) if bytes.len() as u64 > MAX_FILE => return Err(TOO_LARGE.into()),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(e) => return Err(e.into()),
             }
         }
     }
@@ -137,18 +252,29 @@ impl Root {
     /// The names in a directory, sorted; empty where it does not exist.
     pub fn list(&self, path: impl AsRef<Path>) -> Result<Vec<String>> {
         let path = path.as_ref();
-        let fail = |e: &IoError| Error::io("list it", &self.shown(path), e);
-        let fd = match self.open(path, OFlags::RDONLY | OFlags::DIRECTORY) {
-            Ok(fd) => fd,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(e) => return Err(fail(&e)),
-        };
+        let mut names = self.list_names(path);
+        if let Some(replay) = &self.replay {
+            names = replay.list(self, path, names);
+        }
+        if let Some(recorder) = &self.recorder {
+            recorder.list(self, path, &names);
+        }
+        match names {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            names => names.map_err(|e| Error::io("list it", &self.shown(path), &e)),
+        }
+    }
+
+    fn list_names(&self, path: &Path) -> Result<Vec<String>, IoError> {
+        if let Place::Archive(tree) = &self.place {
+            return Ok(tree.list(path)?);
+        }
+        let fd = self.open(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
         let mut names = Vec::new();
         let mut buffer = Vec::with_capacity(32 << 10);
         let mut entries = RawDir::new(&fd, buffer.spare_capacity_mut());
         while let Some(entry) = entries.next() {
-            let entry = entry.map_err(|e| fail(&e.into()))?;
-            if let Ok(name) = entry.file_name().to_str()
+            if let Ok(name) = entry?.file_name().to_str()
                 && name != "."
                 && name != ".."
             {
@@ -161,7 +287,15 @@ impl Root {
 
     /// What a symbolic link points to, or `None` where there is no link of that name.
     pub fn link_target(&self, path: impl AsRef<Path>) -> Option<String> {
-        let (dir, name) = self.parent(path.as_ref()).ok()?;
+        self.note_look(path.as_ref());
+        self.read_link(path.as_ref())
+    }
+
+    pub(crate) fn read_link(&self, path: &Path) -> Option<String> {
+        if let Place::Archive(tree) = &self.place {
+            return tree.read_link(path);
+        }
+        let (dir, name) = self.parent(path).ok()?;
         readlinkat(&dir, &name, Vec::new()).ok()?.into_string().ok()
     }
 
@@ -172,22 +306,43 @@ impl Root {
 
     /// What is there under that name, links not followed.
     pub fn file_type(&self, path: impl AsRef<Path>) -> Option<FileType> {
-        let (dir, name) = self.parent(path.as_ref()).ok()?;
-        let stat = statat(&dir, &name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-        Some(FileType::from_raw_mode(stat.st_mode))
+        self.note_look(path.as_ref());
+        self.stat(path.as_ref()).map(FileType::from_raw_mode)
     }
 
     /// Permission bits of a file, links not followed; `None` where nothing has that name.
     pub fn mode(&self, path: impl AsRef<Path>) -> Option<u32> {
-        let (dir, name) = self.parent(path.as_ref()).ok()?;
+        self.note_look(path.as_ref());
+        self.stat(path.as_ref()).map(|mode| mode & 0o7777)
+    }
+
+    /// Type and permission bits, links not followed; `None` where nothing has that name.
+    pub(crate) fn stat(&self, path: &Path) -> Option<u32> {
+        if let Place::Archive(tree) = &self.place {
+            return tree.stat(path);
+        }
+        let (dir, name) = self.parent(path).ok()?;
         let stat = statat(&dir, &name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-        Some(stat.st_mode & 0o7777)
+        Some(stat.st_mode)
     }
 
     /// Whether a directory is there, links followed.
     pub fn is_dir(&self, path: impl AsRef<Path>) -> bool {
+        if let Some(recorder) = &self.recorder {
+            recorder.look_behind(self, path.as_ref());
+        }
+        if let Place::Archive(tree) = &self.place {
+            return tree.list(path.as_ref()).is_ok();
+        }
         self.open(path.as_ref(), OFlags::DIRECTORY | OFlags::PATH)
             .is_ok()
+    }
+
+    /// Remembers what has a name, where a capture is made.
+    pub(crate) fn note_look(&self, path: &Path) {
+        if let Some(recorder) = &self.recorder {
+            recorder.look(self, path);
+        }
     }
 
     /// Removes a file or a link.

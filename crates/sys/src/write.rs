@@ -6,8 +6,8 @@ use std::path::Path;
 
 use hftune_model::{Error, Kind, Result};
 use rustix::fs::{
-    AtFlags, Gid, Mode, OFlags, Uid, XattrFlags, fchmod, fchown, fgetxattr, flistxattr, fsetxattr,
-    fsync, openat, renameat, statat, symlinkat, unlinkat,
+    AtFlags, FileType, Gid, Mode, OFlags, Uid, XattrFlags, fchmod, fchown, fgetxattr, flistxattr,
+    fsetxattr, fsync, openat, renameat, statat, symlinkat, unlinkat,
 };
 
 use crate::Root;
@@ -31,6 +31,19 @@ impl Root {
     /// A symbolic link, a directory or a device in its place is an error: hftune never writes through one.
     pub fn metadata(&self, path: impl AsRef<Path>) -> Result<Option<Metadata>> {
         let path = path.as_ref();
+        self.note_look(path);
+        // An archive has no files to open, and whose they were says nothing here.
+        if self.is_archive() {
+            return match self.stat(path) {
+                Some(mode) if FileType::from_raw_mode(mode) != FileType::RegularFile => {
+                    Err(Error::new(Kind::Conflict, "it is not a regular file").at(self.shown(path)))
+                }
+                mode => Ok(mode.map(|mode| Metadata {
+                    mode: mode & 0o7777,
+                    ..Metadata::default()
+                })),
+            };
+        }
         let fail = |e: IoError| Error::io("look at it", &self.shown(path), &e);
         let parent = path.parent().unwrap_or(Path::new("/"));
         if !self.is_dir(parent) {
@@ -56,7 +69,7 @@ impl Root {
             Err(e) => return Err(fail(e.into())),
         };
         let stat = rustix::fs::fstat(&fd).map_err(|e| fail(e.into()))?;
-        if rustix::fs::FileType::from_raw_mode(stat.st_mode) != rustix::fs::FileType::RegularFile {
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(Error::new(Kind::Conflict, "it is not a regular file").at(self.shown(path)));
         }
         Ok(Some(Metadata {
@@ -130,7 +143,7 @@ impl Root {
         let fail = |e: rustix::io::Errno| Error::io("make the link", &self.shown(path), &e.into());
         let (dir, name) = self.parent(path)?;
         if let Ok(stat) = statat(&dir, &name, AtFlags::SYMLINK_NOFOLLOW)
-            && rustix::fs::FileType::from_raw_mode(stat.st_mode) != rustix::fs::FileType::Symlink
+            && FileType::from_raw_mode(stat.st_mode) != FileType::Symlink
         {
             return Err(
                 Error::new(Kind::Conflict, "something that is not a link has that name")

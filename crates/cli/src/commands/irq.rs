@@ -9,7 +9,9 @@ use crate::{Answer, commands, terminal};
 
 pub(super) fn run(root: &Root, command: &Irq) -> Result<Answer> {
     match command {
-        Irq::Show { choices, output } => {
+        Irq::Show {
+            choices, output, ..
+        } => {
             let machine = Machine::read(root, choices.choices()?)?;
             terminal::warn(&machine.warnings);
             let (irqs, cpus) = (&machine.host.irqs, &machine.cpus);

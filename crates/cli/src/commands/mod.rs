@@ -13,6 +13,7 @@ mod verify;
 
 use std::path::Path;
 
+use hftune_engine::capture;
 use hftune_engine::in_force::Choices;
 use hftune_engine::journal;
 use hftune_model::{Error, Kind, Result};
@@ -24,13 +25,22 @@ use crate::args::{Args, ChoiceArgs, Command};
 
 /// Runs the command of the command line.
 pub(crate) fn run(args: &Args) -> Result<Answer> {
-    let root = match &args.root {
-        Some(dir) => Root::tree(dir)?,
-        None => Root::live(),
+    let root = match (&args.root, args.command.from()) {
+        (Some(_), Some(_)) => {
+            return Err(
+                Error::new(Kind::Usage, "--root and --from name two machines")
+                    .hint("leave one of them out"),
+            );
+        }
+        (Some(dir), None) => Root::tree(dir)?,
+        (None, Some(from)) => capture::open(from)?,
+        (None, None) => Root::live(),
     };
     match &args.command {
-        Command::Host { output } => Ok(host::run(&root, output.json)),
-        Command::Plan { choices, output } => plan::run(&root, choices, output.json),
+        Command::Host(args) => host::run(root, args),
+        Command::Plan {
+            choices, output, ..
+        } => plan::run(&root, choices, output.json),
         Command::Setup {
             choices,
             consent,

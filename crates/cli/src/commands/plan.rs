@@ -18,8 +18,12 @@ pub(super) fn run(root: &Root, choices: &ChoiceArgs, json: bool) -> Result<Answe
         hftune_report::plan::json(&plan)
     } else {
         let mut text = hftune_report::plan::human(&plan, terminal::width());
-        if code == 3 {
-            text.push_str("Make these changes with: hftune setup\n");
+        match code {
+            3 if root.is_captured() => {
+                text.push_str("Make these changes on that machine with: hftune setup\n");
+            }
+            3 => text.push_str("Make these changes with: hftune setup\n"),
+            _ => {}
         }
         text
     };

@@ -58,8 +58,9 @@ fn architecture(facts: &Facts<'_>) -> String {
     if let Some(name) = facts.word("/proc/sys/kernel/arch") {
         return name;
     }
-    if facts.root().is_live() {
-        return std::env::consts::ARCH.to_owned();
+    let built_for = || Ok(std::env::consts::ARCH.to_owned());
+    if let Some(Ok(name)) = facts.root().answer("architecture", built_for) {
+        return name;
     }
     let cpuinfo = facts.text("/proc/cpuinfo").unwrap_or_default();
     let has = |key: &str, word: &str| {

@@ -51,10 +51,22 @@ pub fn load(
     file: Option<&Path>,
     overrides: &[(String, toml::Value)],
 ) -> Result<Resolved> {
-    let live = Root::live();
+    if root.is_live() {
+        return load_in(root, root, file, overrides);
+    }
+    load_in(root, &Root::live(), file, overrides)
+}
+
+/// The same, where `file` is a path below `files`.
+pub fn load_in(
+    root: &Root,
+    files: &Root,
+    file: Option<&Path>,
+    overrides: &[(String, toml::Value)],
+) -> Result<Resolved> {
     let top = match file {
         Some(path) => Source::File(File {
-            root: &live,
+            root: files,
             path: std::path::absolute(path).map_err(|e| Error::io("find it", path, &e))?,
             shown: path.to_owned(),
         }),
