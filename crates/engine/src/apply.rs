@@ -199,17 +199,24 @@ fn make(root: &Root, units: &mut Units, artifact: &Artifact, outputs: &mut Vec<O
             program,
             args,
             outputs: paths,
+            in_tree,
             ..
         } => {
-            if !root.is_live() {
+            let done = if root.is_live() {
+                run(program, args)
+            } else if in_tree.is_empty() {
                 return Outcome::Untried {
                     why: format!(
                         "{}: no program is started for a directory tree",
                         by_hand(program, args)
                     ),
                 };
-            }
-            let made = run(program, args).and_then(|()| target::outputs_of(root, paths));
+            } else {
+                in_tree
+                    .iter()
+                    .try_for_each(|(path, content)| target::make_file(root, path, content, 0o644))
+            };
+            let made = done.and_then(|()| target::outputs_of(root, paths));
             failed(made.map(|made| *outputs = made))
         }
     }

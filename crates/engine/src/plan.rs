@@ -244,10 +244,30 @@ fn put_back(reader: &Reader<'_>, plan: &mut Plan, desired: &Desired, past: &Past
         if !wanted.contains(&program.target()) && plan.steps.iter().any(put_back) {
             plan.steps.push(Step {
                 ids: Vec::new(),
-                after: After::Set(program.clone()),
+                after: follow(reader, program, past),
             });
         }
     }
+}
+
+/// How a program's outputs follow its inputs that are put back: it runs again; in a directory tree, where it cannot, its
+/// outputs go back too, if they still are what was made of them.
+fn follow(reader: &Reader<'_>, program: &Artifact, past: &Past) -> After {
+    let target = program.target();
+    if let Some(held) = past.held.get(&target)
+        && !reader.root().is_live()
+        && target::state(reader.root(), program).is_ok_and(|now| {
+            now == State::Outputs {
+                files: held.outputs.clone(),
+            }
+        })
+    {
+        return After::Restore {
+            target,
+            state: held.before.clone(),
+        };
+    }
+    After::Set(program.clone())
 }
 
 /// Whether a file decides what the next boot's kernel is told.

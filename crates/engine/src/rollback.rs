@@ -183,8 +183,14 @@ fn undo(
             if now == *files {
                 return Ok(Undone::Nothing);
             }
-            let untouched = now == step.outputs;
-            if untouched || step.outcome.is_none() {
+            let made = match &step.after {
+                After::Restore {
+                    state: State::Outputs { files },
+                    ..
+                } => files,
+                _ => &step.outputs,
+            };
+            if now == *made || step.outcome.is_none() {
                 outcome(restore(root, units, &key, &step.before))?;
                 return Ok(Undone::Restored);
             }

@@ -110,6 +110,10 @@ pub enum Artifact {
         outputs: Vec<PathBuf>,
         /// Whether the outputs are known to lag behind the inputs, so that it must run even if no input changes.
         stale: bool,
+        /// What it would make of its outputs, for a directory tree, where no program is started; empty where only the
+        /// program itself can tell. Known when the plan is made, and of no use later.
+        #[serde(skip)]
+        in_tree: Vec<(PathBuf, String)>,
     },
 }
 

@@ -135,7 +135,7 @@ fn note(result: &mut Setup, plan: &Plan, applied: &apply::Applied) -> Vec<NotDon
 
 fn describe(step: &Step) -> String {
     match &step.after {
-        After::Set(Artifact::Made { program, .. }) => format!("running {}", program.display()),
+        After::Set(Artifact::Made { program, .. }) => format!("what {} makes", program.display()),
         After::Set(artifact) => artifact.target(),
         After::Restore { target, .. } => format!("putting back {target}"),
     }

@@ -8,7 +8,7 @@ use hftune_model::setting::Artifact;
 use super::argument::Argument;
 use super::cmdline::{self, Edit};
 use super::placed::{Conflict, Placed, overridden, refuse};
-use super::{dropin, grub_default, staged};
+use super::{dropin, grub_cfg, grub_default, staged};
 use crate::Context;
 
 const DEFAULT_GRUB: &str = "/etc/default/grub";
@@ -178,8 +178,30 @@ pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
             args: Vec::new(),
             inputs: vec![PathBuf::from(dropin::PATH)],
             outputs: vec![PathBuf::from(staged::GRUB_CFG)],
+            in_tree: in_tree(cx, &written, &placed.kept, reset.is_some()),
             stale,
         });
     }
     placed
+}
+
+/// What update-grub would make of the menu. Where a later file drops what hftune adds, it would take the words of an
+/// earlier set-up out; a menu without entries only the program itself can make.
+fn in_tree(
+    cx: &Context<'_>,
+    written: &[String],
+    kept: &[Argument],
+    dropped: bool,
+) -> Vec<(PathBuf, String)> {
+    let loader = &cx.host.boot_loader;
+    let path = PathBuf::from(staged::GRUB_CFG);
+    let Some(text) = loader.files.get(&path) else {
+        return Vec::new();
+    };
+    if staged::entries(loader).is_empty() {
+        return Vec::new();
+    }
+    let wanted = if dropped { &[] } else { kept };
+    let content = grub_cfg::edit(text, |arguments| Edit::new(arguments, written, wanted));
+    vec![(path, content)]
 }

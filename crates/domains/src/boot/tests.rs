@@ -223,6 +223,26 @@ fn debian_from_stock_to_booted() {
     }
 }
 
+/// What becomes of a menu where no program can be started.
+fn in_tree(machine: &Machine, menu: &str) -> String {
+    let mut machine = Machine {
+        host: machine.host.clone(),
+        profile: machine.profile.clone(),
+        cpus: machine.cpus.clone(),
+    };
+    let files = &mut machine.host.boot_loader.files;
+    files.insert("/boot/grub/grub.cfg".into(), menu.to_owned());
+    let desired = machine.desire();
+    let made = desired.settings[0]
+        .artifacts
+        .iter()
+        .find_map(|artifact| match artifact {
+            Artifact::Made { in_tree, .. } => Some(in_tree[0].1.clone()),
+            _ => None,
+        });
+    made.expect("update-grub runs")
+}
+
 #[test]
 fn what_debians_own_script_makes_of_it_is_understood() {
     let mut machine = debian();
@@ -247,6 +267,15 @@ fn what_debians_own_script_makes_of_it_is_understood() {
         2,
         "the recovery entry is left alone"
     );
+    // Where no program can be started, hftune makes the same of the stock menu.
+    let stock = shell::debian_menu(machine.file("/etc/default/grub"), "").expect("as above");
+    let by_hand = in_tree(&machine, &stock);
+    assert_eq!(by_hand, menu);
+    // And back.
+    machine.cpus.isolated = "4-7".parse().unwrap();
+    let other = in_tree(&machine, &menu);
+    assert_eq!(other, menu.replace("2-7", "4-7"));
+    machine.cpus.isolated = "2-7".parse().unwrap();
     machine
         .host
         .boot_loader
