@@ -3,6 +3,7 @@
 mod machine;
 
 use machine::Machine;
+use machine::boot::{entry_path, environment_block};
 use serde_json::Value;
 
 const IDS: [&str; 4] = [
@@ -127,4 +128,165 @@ fn a_menu_that_someone_made_anew_since_is_not_put_back() {
         "{told}"
     );
     assert_eq!(machine.read("/boot/grub/grub.cfg"), menu);
+}
+
+#[test]
+fn rhel_8_with_bios() {
+    round_trip(&Machine::rhel8(false));
+}
+
+#[test]
+fn rhel_8_with_uefi() {
+    let machine = Machine::rhel8(true);
+    round_trip(&machine);
+    set_up(&machine);
+    assert!(
+        machine
+            .read("/boot/efi/EFI/rocky/grubenv")
+            .contains(ISOLCPUS)
+    );
+    let link = std::fs::read_link(machine.path("/boot/grub2/grubenv"));
+    assert_eq!(
+        link.expect("still a link").to_str(),
+        Some("../efi/EFI/rocky/grubenv")
+    );
+}
+
+#[test]
+fn rhel_9_0() {
+    round_trip(&Machine::rhel9_0());
+}
+
+#[test]
+fn rhel_9_4() {
+    round_trip(&Machine::rhel9());
+}
+
+#[test]
+fn rhel_10() {
+    round_trip(&Machine::rhel10());
+}
+
+#[test]
+fn fedora() {
+    round_trip(&Machine::fedora());
+}
+
+#[test]
+fn on_rhel_8_each_kind_of_entry_gets_the_arguments_once() {
+    let machine = Machine::rhel8(false);
+    set_up(&machine);
+    let block = machine.read("/boot/grub2/grubenv");
+    assert_eq!(block.len(), 1024);
+    assert_eq!(block.matches(ISOLCPUS).count(), 1, "{block}");
+    assert_eq!(
+        machine.options("abc-4.18.0-553.el8_10.x86_64"),
+        "$kernelopts $tuned_params"
+    );
+    assert_eq!(
+        machine.options("abc-4.18.0-477.el8.x86_64"),
+        format!(
+            "root=/dev/mapper/rl-root ro crashkernel=auto rhgb quiet  debug irqaffinity=0-1 {ISOLCPUS} nohz_full=2-7 \
+             rcu_nocbs=2-7 $tuned_params"
+        )
+    );
+}
+
+/// What GRUB itself writes at a boot.
+fn grub_boots(machine: &Machine, path: &str) {
+    let block = machine.read(path);
+    let body = block.trim_end_matches('#');
+    let body = body
+        .strip_prefix("# GRUB Environment Block\n")
+        .expect("header")
+        .replace("boot_success=0\n", "")
+        .replace("boot_indeterminate=0", "boot_indeterminate=1")
+        + "boot_success=1\n";
+    machine.file(path, &environment_block(&body));
+    machine.reboot(&format!(
+        "root=/dev/mapper/rl-root ro crashkernel=auto rhgb quiet irqaffinity=0-1 {ISOLCPUS} nohz_full=2-7 rcu_nocbs=2-7"
+    ));
+}
+
+#[test]
+fn what_grub_wrote_into_its_block_since_is_kept() {
+    for (uefi, path) in [
+        (false, "/boot/grub2/grubenv"),
+        (true, "/boot/efi/EFI/rocky/grubenv"),
+    ] {
+        let machine = Machine::rhel8(uefi);
+        let kernelopts = "kernelopts=root=/dev/mapper/rl-root ro crashkernel=auto rhgb quiet \n";
+        assert!(machine.read(path).contains(kernelopts));
+        set_up(&machine);
+        grub_boots(&machine, path);
+        let report = verify(&machine);
+        for id in IDS {
+            assert_eq!(setting(&report, id)["verdict"], "ok", "{report:#}");
+        }
+        // A setup in between finds nothing to do.
+        let plan = machine.run(&["plan", "--json"]).json();
+        assert_eq!(plan["changes"], serde_json::json!([]), "{plan:#}");
+        give_back(&machine);
+        let block = machine.read(path);
+        assert_eq!(block.len(), 1024);
+        assert!(block.contains(kernelopts), "{block}");
+        assert!(
+            block.contains("boot_indeterminate=1\nboot_success=1\n"),
+            "{block}"
+        );
+    }
+}
+
+#[test]
+fn arguments_in_the_block_that_someone_changed_since_are_left_alone() {
+    let machine = Machine::rhel8(false);
+    set_up(&machine);
+    let path = "/boot/grub2/grubenv";
+    let edited = machine.read(path).replacen(" ro ", " rw ", 1);
+    machine.file(path, &edited);
+    let rollback = machine
+        .run(&["rollback", "--yes", "--json"])
+        .expect(1)
+        .json();
+    let told = &rollback["not_restored"][0];
+    assert_eq!(told["id"], format!("variable:{path}:kernelopts"));
+    assert!(
+        told["reason"]
+            .as_str()
+            .expect("reason")
+            .contains("someone changed it"),
+        "{told}"
+    );
+    assert_eq!(machine.read(path), edited);
+    machine.run(&["rollback", "--yes", "--force"]);
+    assert!(!machine.read(path).contains(ISOLCPUS));
+}
+
+#[test]
+fn arguments_that_the_block_has_no_room_for_are_refused_before_anything_is_written() {
+    let machine = Machine::rhel8(false);
+    let long = format!(
+        "saved_entry=abc\nkernelopts=root=/dev/sda ro {}\n",
+        "x".repeat(900)
+    );
+    machine.file("/boot/grub2/grubenv", &environment_block(&long));
+    machine.remove(&entry_path("abc-4.18.0-477.el8.x86_64"));
+    let block = machine.read("/boot/grub2/grubenv");
+    let template = machine.read("/etc/default/grub");
+    let plan = machine.run(&["plan", "--json"]).json();
+    let skipped = plan["skipped"].as_array().expect("skipped");
+    let told = skipped
+        .iter()
+        .find(|skipped| skipped["id"] == "boot/boot/grub2/grubenv")
+        .unwrap_or_else(|| panic!("{skipped:#?}"));
+    assert!(
+        told["reason"]
+            .as_str()
+            .expect("reason")
+            .contains("more than the 1024 of the block"),
+        "{told}"
+    );
+    machine.run(&["setup", "--yes"]);
+    assert_eq!(machine.read("/boot/grub2/grubenv"), block);
+    assert_eq!(machine.read("/etc/default/grub"), template);
 }

@@ -10,7 +10,7 @@ mod docs;
 mod dropin;
 mod grub_cfg;
 mod grub_default;
-mod grubenv;
+pub mod grubenv;
 mod kernel_cmdline;
 mod loader_spec;
 mod mkconfig;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use hftune_domains::boot::grubenv;
 use hftune_model::plan::{Plan, Step};
 use hftune_model::setting::Artifact;
 use hftune_model::transaction::{After, JOURNAL_VERSION, Outcome, Output, Record, State};
@@ -179,6 +180,10 @@ fn make(root: &Root, units: &mut Units, artifact: &Artifact, outputs: &mut Vec<O
             units.file_changed(path);
             failed(root.remove_file(path))
         }
+        Artifact::Variable { path, name, value } => {
+            let raw = grubenv::escape(value);
+            failed(target::set_variable(root, path, name, &raw))
+        }
         Artifact::Kernel {
             path,
             value,
@@ -271,6 +276,10 @@ pub(crate) fn restore(root: &Root, units: &mut Units, key: &str, state: &State) 
             let path = Path::new(name);
             units.file_changed(path);
             failed(target::restore_file(root, path, state))
+        }
+        State::Variable { raw } => {
+            let (path, variable) = target::variable_parts(name);
+            failed(target::set_variable(root, path, variable, raw))
         }
         State::Kernel { value, text } => match root.restore_kernel(name, value, text) {
             Ok(()) => Outcome::Made,

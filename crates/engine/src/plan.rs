@@ -202,7 +202,7 @@ fn put_back(reader: &Reader<'_>, plan: &mut Plan, desired: &Desired, past: &Past
         if target::same_state(&now, state) || target::kernel_removed(name.as_ref(), &now) {
             continue;
         }
-        if kind == "file" && !target::is_as_made(&now, &held.last) {
+        if matches!(kind, "file" | "variable") && !target::is_as_made(&now, &held.last) {
             plan.skipped.push(Skipped {
                 id: key.clone(),
                 verdict: Verdict::Overridden,
@@ -285,9 +285,19 @@ fn phase(after: &After) -> u8 {
             state: State::Unit { active: false },
             ..
         } => 0,
-        After::Set(Artifact::File { .. } | Artifact::Link { .. } | Artifact::NoFile { .. })
+        After::Set(
+            Artifact::File { .. }
+            | Artifact::Link { .. }
+            | Artifact::NoFile { .. }
+            | Artifact::Variable { .. },
+        )
         | After::Restore {
-            state: State::Absent | State::File { .. } | State::Link { .. } | State::Outputs { .. },
+            state:
+                State::Absent
+                | State::File { .. }
+                | State::Link { .. }
+                | State::Variable { .. }
+                | State::Outputs { .. },
             ..
         } => 1,
         After::Set(Artifact::Kernel { .. } | Artifact::Thread { .. })

@@ -1,7 +1,5 @@
 //! Rollback: the steps of a transaction, undone in reverse order.
 
-use std::path::Path;
-
 use hftune_model::setting::Artifact;
 use hftune_model::transaction::{After, Outcome, Record, State, Status, TakenStep, Transaction};
 use hftune_model::{Error, Kind, Result};
@@ -157,10 +155,9 @@ fn undo(
     let key = name_of(&step.after);
     let (kind, name) = target::key_parts(&key);
     match &step.before {
-        State::Absent | State::File { .. } | State::Link { .. } => {
-            let path = Path::new(name);
-            let now = target::file_state(root, path)?;
-            if now == step.before || target::kernel_removed(path, &now) {
+        State::Absent | State::File { .. } | State::Link { .. } | State::Variable { .. } => {
+            let now = target::state_of_key(root, &key, &step.before)?;
+            if now == step.before || target::kernel_removed(name.as_ref(), &now) {
                 remove_directories(root, step);
                 return Ok(Undone::Nothing);
             }

@@ -73,6 +73,16 @@ pub enum Artifact {
         /// Absolute path on the host.
         path: PathBuf,
     },
+    /// A variable of GRUB's environment block (grubenv). GRUB itself writes others of the same block at boot, so the
+    /// block as a whole belongs to nobody.
+    Variable {
+        /// Absolute path of the block on the host.
+        path: PathBuf,
+        /// The variable.
+        name: String,
+        /// Its value.
+        value: String,
+    },
     /// A value that the running kernel holds in `/proc` or `/sys`.
     Kernel {
         /// Absolute path on the host.
@@ -140,6 +150,7 @@ impl Artifact {
             Self::File { path, .. } | Self::Link { path, .. } | Self::NoFile { path } => {
                 format!("file:{}", path.display())
             }
+            Self::Variable { path, name, .. } => format!("variable:{}:{name}", path.display()),
             Self::Kernel { path, .. } => format!("kernel:{}", path.display()),
             Self::Thread { pid, comm, .. } => format!("thread:{pid}:{comm}"),
             Self::Unit { name, .. } => format!("unit:{name}"),

@@ -6,7 +6,7 @@
 )]
 #![allow(dead_code, reason = "each test file uses a part")]
 
-mod boot;
+pub mod boot;
 
 use std::collections::BTreeMap;
 use std::fs;

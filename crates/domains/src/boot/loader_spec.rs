@@ -44,18 +44,31 @@ enum Holder {
 }
 
 impl Place<'_> {
-    fn edited(&self, edit: &Edit) -> Result<String> {
-        match self.kind {
-            _ if edit.is_empty() => Ok(self.file.to_owned()),
-            Holder::Entry => bls::edit(self.file, edit),
+    /// The place as it is to be.
+    fn edited(&self, edit: &Edit) -> Result<Artifact> {
+        let content = match self.kind {
             Holder::Environment => {
-                grubenv::set(self.file, KERNELOPTS, &edit.apply(&self.arguments))
+                let value = edit.apply(&self.arguments);
+                // It is set in the block as that is then; here only whether the block has room for it.
+                grubenv::set(self.file, KERNELOPTS, &grubenv::escape(&value))?;
+                return Ok(Artifact::Variable {
+                    path: self.path.to_owned(),
+                    name: KERNELOPTS.to_owned(),
+                    value,
+                });
             }
-            Holder::KernelCmdline => kernel_cmdline::edit(self.file, edit),
+            _ if edit.is_empty() => self.file.to_owned(),
+            Holder::Entry => bls::edit(self.file, edit)?,
+            Holder::KernelCmdline => kernel_cmdline::edit(self.file, edit)?,
             Holder::DefaultGrub => {
-                grub_default::edit(self.file, VARIABLE, |value| edit.apply(value))
+                grub_default::edit(self.file, VARIABLE, |value| edit.apply(value))?
             }
-        }
+        };
+        Ok(Artifact::File {
+            path: self.path.to_owned(),
+            content,
+            mode: 0o644,
+        })
     }
 }
 
@@ -108,15 +121,23 @@ pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
     for place in &holders {
         let edit = Edit::new(&place.arguments, &ours, &placed.kept);
         match place.edited(&edit) {
-            Ok(content) => {
+            Ok(artifact) => {
                 written.extend(edit.insert);
-                files.push(Artifact::File {
-                    path: place.path.to_owned(),
-                    content,
-                    mode: 0o644,
-                });
+                files.push(artifact);
             }
-            Err(e) => placed.skipped.push(cannot_edit(&e.at(place.path))),
+            Err(e) => {
+                let error = e.at(place.path);
+                placed.skipped.push(cannot_edit(&error));
+                // Every entry takes its arguments from there: a template alone would break the next grub2-mkconfig.
+                if place.kind == Holder::Environment {
+                    let refused = std::mem::take(&mut placed.kept);
+                    let fix = error.hint.as_deref();
+                    placed
+                        .skipped
+                        .extend(refuse(&refused, &error.to_string(), fix));
+                    return placed;
+                }
+            }
         }
     }
     if files.is_empty() {

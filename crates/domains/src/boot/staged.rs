@@ -72,18 +72,12 @@ pub fn bls_entries(loader: &BootLoader) -> impl Iterator<Item = (&Path, bls::Ent
         .filter(|(_, entry)| !entry.rescue)
 }
 
-/// GRUB's environment block. On UEFI the usual name is a link to the file on the EFI partition, which is the one to
-/// write.
+/// GRUB's environment block, under the path at which it really is.
 pub fn environment(loader: &BootLoader) -> Option<(&Path, &str)> {
-    let mut blocks = loader
-        .files
-        .iter()
-        .filter(|(path, _)| path.file_name().is_some_and(|name| name == "grubenv"));
-    let first = blocks.next()?;
-    let chosen = blocks
-        .find(|(path, _)| path.starts_with("/boot/efi"))
-        .unwrap_or(first);
-    Some((chosen.0.as_path(), chosen.1.as_str()))
+    let mut files = loader.files.iter();
+    let (path, text) =
+        files.find(|(path, _)| path.file_name().is_some_and(|name| name == "grubenv"))?;
+    Some((path.as_path(), text.as_str()))
 }
 
 /// Puts the values of the environment block in place of `$NAME` and `${NAME}`, as GRUB's blscfg does.

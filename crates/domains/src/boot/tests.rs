@@ -71,11 +71,17 @@ impl Machine {
         let desired = self.desire();
         if let Some(setting) = desired.settings.first() {
             for artifact in &setting.artifacts {
-                if let Artifact::File { path, content, .. } = artifact {
-                    self.host
-                        .boot_loader
-                        .files
-                        .insert(path.clone(), content.clone());
+                let files = &mut self.host.boot_loader.files;
+                match artifact {
+                    Artifact::File { path, content, .. } => {
+                        files.insert(path.clone(), content.clone());
+                    }
+                    Artifact::Variable { path, name, value } => {
+                        let value = super::grubenv::escape(value);
+                        let block = super::grubenv::set(&files[path], name, &value).unwrap();
+                        files.insert(path.clone(), block);
+                    }
+                    _ => {}
                 }
             }
         }

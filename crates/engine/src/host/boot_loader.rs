@@ -1,14 +1,17 @@
 //! What boots the machine, and the files that hold its boot arguments.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 
 use hftune_model::host::{BootKind, BootLoader, Distribution};
+
+use hftune_sys::Root;
 
 use super::distribution::is_like;
 use super::facts::Facts;
 
 const ENTRIES: &str = "/boot/loader/entries";
+const GRUBENV: &str = "/boot/grub2/grubenv";
 const GRUB_CFG: &str = "/boot/grub/grub.cfg";
 
 /// The arguments that hftune wrote last, so that it can tell its own from the administrator's.
@@ -16,19 +19,19 @@ const OURS: &str = "/var/lib/hftune/boot-arguments";
 
 pub(super) fn read(facts: &Facts<'_>, distribution: &Distribution, cmdline: &str) -> BootLoader {
     let mut files = BTreeMap::new();
-    for path in [
-        "/etc/default/grub",
-        GRUB_CFG,
-        "/etc/kernel/cmdline",
-        "/boot/grub2/grubenv",
-        OURS,
-    ] {
+    for path in ["/etc/default/grub", GRUB_CFG, "/etc/kernel/cmdline", OURS] {
         files.extend(
             facts
                 .text(path)
                 .map(|text| (PathBuf::from(path), text.to_string())),
         );
     }
+    let grubenv = behind_links(facts.root(), GRUBENV);
+    files.extend(
+        facts
+            .text(&grubenv.to_string_lossy())
+            .map(|text| (grubenv, text.to_string())),
+    );
     for (dir, extension) in [("/etc/default/grub.d", ".cfg"), (ENTRIES, ".conf")] {
         for name in facts
             .list(dir)
@@ -47,6 +50,29 @@ pub(super) fn read(facts: &Facts<'_>, distribution: &Distribution, cmdline: &str
         kind: kind(facts, distribution, cmdline, &files),
         files,
     }
+}
+
+/// Where a file really is: on UEFI the environment block of RHEL 8 is a link to the EFI partition. Links are followed by
+/// name, so that the file can be written under the name that is found; a chain of links without an end stays as it is.
+fn behind_links(root: &Root, path: &str) -> PathBuf {
+    let mut real = PathBuf::from(path);
+    for _ in 0..8 {
+        let Some(target) = root.link_target(&real) else {
+            return real;
+        };
+        real.pop();
+        for component in Path::new(&target).components() {
+            match component {
+                Component::RootDir => real = PathBuf::from("/"),
+                Component::ParentDir => {
+                    real.pop();
+                }
+                Component::Normal(name) => real.push(name),
+                Component::CurDir | Component::Prefix(_) => {}
+            }
+        }
+    }
+    PathBuf::from(path)
 }
 
 fn kind(
