@@ -290,3 +290,60 @@ fn arguments_that_the_block_has_no_room_for_are_refused_before_anything_is_writt
     assert_eq!(machine.read("/boot/grub2/grubenv"), block);
     assert_eq!(machine.read("/etc/default/grub"), template);
 }
+
+#[test]
+fn a_kernel_that_was_installed_since_loses_the_arguments_of_hftune_and_nothing_else() {
+    for machine in [Machine::rhel9(), Machine::rhel10(), Machine::fedora()] {
+        let template = machine.read("/etc/kernel/cmdline");
+        set_up(&machine);
+        // As kernel-install makes it, with an argument that somebody added to this entry since.
+        let options = machine.read("/etc/kernel/cmdline").trim_end().to_owned();
+        machine.entry(
+            "abc-7.0.0",
+            &format!("{options} mitigations=off $tuned_params"),
+        );
+        machine.entry("abc-0-rescue-7", &options);
+        let rescue = machine.read(&entry_path("abc-0-rescue-7"));
+        set_up(&machine);
+        machine.reboot(&options);
+        let rollback = machine
+            .run(&["rollback", "--all", "--yes", "--json"])
+            .expect(4)
+            .json();
+        assert_eq!(
+            rollback["taken_out"],
+            serde_json::json!([entry_path("abc-7.0.0")])
+        );
+        assert_eq!(
+            machine.options("abc-7.0.0"),
+            format!("{} mitigations=off $tuned_params", template.trim_end())
+        );
+        assert_eq!(machine.read(&entry_path("abc-0-rescue-7")), rescue);
+    }
+}
+
+#[test]
+fn a_word_that_somebody_had_in_the_template_before_stays_in_new_entries() {
+    let machine = Machine::rhel9();
+    let template = machine
+        .read("/etc/kernel/cmdline")
+        .replace("quiet", "quiet nohz_full=2-7");
+    machine.file("/etc/kernel/cmdline", &template);
+    set_up(&machine);
+    let options = machine.read("/etc/kernel/cmdline").trim_end().to_owned();
+    machine.entry("abc-7.0.0", &options);
+    give_back(&machine);
+    assert_eq!(machine.read("/etc/kernel/cmdline"), template);
+    assert_eq!(machine.options("abc-7.0.0"), template.trim_end());
+}
+
+#[test]
+fn an_entry_that_had_the_arguments_before_keeps_them() {
+    let machine = Machine::rhel9();
+    let own = format!(
+        "root=/dev/mapper/rl-root ro irqaffinity=0-1 {ISOLCPUS} nohz_full=2-7 rcu_nocbs=2-7"
+    );
+    machine.entry("abc-5.14.0-362.el9.x86_64", &own);
+    round_trip(&machine);
+    assert_eq!(machine.options("abc-5.14.0-362.el9.x86_64"), own);
+}

@@ -16,6 +16,7 @@ mod loader_spec;
 mod mkconfig;
 mod placed;
 mod proof;
+pub mod record;
 #[cfg(test)]
 mod shell;
 mod staged;
@@ -27,6 +28,9 @@ use hftune_model::host::BootKind;
 use hftune_model::setting::{Doc, Setting, When};
 use hftune_model::{Error, Result};
 use hftune_sys::Reader;
+
+pub use bls::DIRECTORY as ENTRIES;
+pub use kernel_cmdline::PATH as KERNEL_CMDLINE;
 
 use crate::{Context, Desired, Domain};
 use placed::Placed;

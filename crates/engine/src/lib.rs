@@ -7,6 +7,7 @@ pub mod apply;
 pub mod host;
 pub mod in_force;
 pub mod journal;
+mod later_entries;
 pub mod live;
 pub mod machine;
 pub mod plan;

@@ -1,5 +1,8 @@
 //! Rollback: the steps of a transaction, undone in reverse order.
 
+use std::path::PathBuf;
+
+use hftune_domains::boot;
 use hftune_model::setting::Artifact;
 use hftune_model::transaction::{After, Outcome, Record, State, Status, TakenStep, Transaction};
 use hftune_model::{Error, Kind, Result};
@@ -7,6 +10,7 @@ use hftune_sys::Root;
 
 use crate::apply::{by_hand, restore, run};
 use crate::journal::{Journal, now};
+use crate::later_entries::{self, Taken};
 use crate::target;
 use crate::units::Units;
 
@@ -17,7 +21,9 @@ pub struct RolledBack {
     pub transactions: Vec<String>,
     /// Targets that were put back.
     pub restored: Vec<String>,
-    /// Targets that were not, and why.
+    /// Boot entries that were installed since, out of which the arguments of hftune were taken.
+    pub taken_out: Vec<PathBuf>,
+    /// Targets that were not put back, and why.
     pub not_restored: Vec<(String, String)>,
     /// Whether the running kernel still has boot arguments that are gone from the boot loader.
     pub reboot_required: bool,
@@ -97,6 +103,25 @@ pub fn rollback(
                     complete = false;
                     result.not_restored.push((name, e.in_one_line()));
                 }
+            }
+        }
+        match later_entries::take_out(root, transaction) {
+            Ok(taken) => {
+                for Taken { path, done } in taken {
+                    match done {
+                        Ok(()) => result.taken_out.push(path),
+                        Err(e) => {
+                            complete = false;
+                            let name = format!("file:{}", path.display());
+                            result.not_restored.push((name, e.in_one_line()));
+                        }
+                    }
+                }
+            }
+            Err(e) => {
+                complete = false;
+                let name = format!("file:{}", boot::ENTRIES);
+                result.not_restored.push((name, e.in_one_line()));
             }
         }
         if complete {

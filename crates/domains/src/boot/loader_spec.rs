@@ -4,17 +4,16 @@
 use std::path::{Path, PathBuf};
 
 use hftune_model::finding::{Skipped, Verdict};
+use hftune_model::host::BootLoader;
 use hftune_model::setting::Artifact;
 use hftune_model::{Error, Result};
 
 use super::argument::Argument;
 use super::cmdline::{self, Edit, Token};
 use super::placed::{Conflict, Placed, overridden, refuse};
+use super::record::{self, Record};
 use super::{bls, grub_default, grubenv, kernel_cmdline, staged};
 use crate::Context;
-
-/// The words that hftune wrote last, so that a changed profile replaces them and keeps the administrator's.
-pub const RECORD: &str = "/var/lib/hftune/boot-arguments";
 
 /// The file of GRUB's defaults.
 pub const DEFAULT_GRUB: &str = "/etc/default/grub";
@@ -75,16 +74,16 @@ impl Place<'_> {
 /// Where the arguments go.
 pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
     let loader = &cx.host.boot_loader;
-    let ours: Vec<String> = loader
-        .files
-        .get(Path::new(RECORD))
-        .map(|text| {
-            cmdline::tokens(text)
-                .iter()
-                .map(|token| token.raw.to_owned())
-                .collect()
-        })
-        .unwrap_or_default();
+    let Record {
+        words: ours,
+        entries: before,
+    } = match loader.files.get(Path::new(record::PATH)) {
+        Some(text) => Record::parse(text),
+        None => Record {
+            words: Vec::new(),
+            entries: entry_names(loader),
+        },
+    };
     let mut placed = Placed::default();
     let mut holders = Vec::new();
     for found in places_of(cx) {
@@ -159,22 +158,31 @@ pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
             bls::DIRECTORY
         ));
     }
-    let record: Vec<String> = placed
-        .kept
-        .iter()
-        .map(ToString::to_string)
-        .filter(|word| written.contains(word))
-        .collect();
-    if !record.is_empty() {
+    let words = placed.kept.iter().map(ToString::to_string);
+    let record = Record {
+        words: words.filter(|word| written.contains(word)).collect(),
+        entries: before,
+    };
+    if !record.words.is_empty() {
         // First, so that after a crash nothing stands in an entry that is not known to be ours.
         placed.artifacts.push(Artifact::File {
-            path: PathBuf::from(RECORD),
-            content: record.join(" ") + "\n",
+            path: PathBuf::from(record::PATH),
+            content: record.render(),
             mode: 0o644,
         });
     }
     placed.artifacts.append(&mut files);
     placed
+}
+
+/// The file names of all entries.
+fn entry_names(loader: &BootLoader) -> Vec<String> {
+    loader
+        .files
+        .keys()
+        .filter(|path| path.starts_with(bls::DIRECTORY))
+        .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
+        .collect()
 }
 
 /// The places in the order in which they are written. `/etc/default/grub` comes before `/etc/kernel/cmdline`: the hook

@@ -1,0 +1,71 @@
+//! Boot entries of kernels that were installed after a set-up: they got the boot arguments of hftune from the template,
+//! so no journal knows them, and undoing the set-up takes the very words out again.
+
+use std::path::{Path, PathBuf};
+
+use hftune_domains::boot::{self, record::Record};
+use hftune_model::Result;
+use hftune_model::setting::Artifact;
+use hftune_model::transaction::{After, Transaction};
+use hftune_sys::Root;
+
+use crate::target;
+
+/// Takes the words of a transaction, once its steps are undone, out of the entries that were installed since; returns
+/// those that were changed, or could not be.
+///
+/// A word that the template of the next kernel holds now is somebody's own, or could not be taken out there: it stays.
+pub(crate) fn take_out(root: &Root, transaction: &Transaction) -> Result<Vec<Taken>> {
+    let Some(record) = record_of(transaction) else {
+        return Ok(Vec::new());
+    };
+    let mut stays = Record::parse(&text(root, boot::record::PATH)?).words;
+    stays.extend(boot::record::words(&text(root, boot::KERNEL_CMDLINE)?));
+    let mut words = record.words.clone();
+    words.retain(|word| !stays.contains(word));
+    let mut taken = Vec::new();
+    for name in root
+        .list(boot::ENTRIES)?
+        .iter()
+        .filter(|name| is_entry(name))
+    {
+        let path = Path::new(boot::ENTRIES).join(name);
+        let edited = root
+            .read_text(&path)
+            .and_then(|text| record.taken_out_of(&path, &text, &words))
+            .map_err(|e| e.at(&path));
+        let done = match edited {
+            Ok(None) => continue,
+            Ok(Some(content)) => target::make_file(root, &path, &content, 0o644),
+            Err(e) => Err(e),
+        };
+        taken.push(Taken { path, done });
+    }
+    Ok(taken)
+}
+
+/// An entry that holds words of hftune.
+pub(crate) struct Taken {
+    pub(crate) path: PathBuf,
+    pub(crate) done: Result<()>,
+}
+
+/// What a transaction wrote of its boot arguments.
+fn record_of(transaction: &Transaction) -> Option<Record> {
+    transaction.steps.iter().find_map(|step| match &step.after {
+        After::Set(Artifact::File { path, content, .. })
+            if path == Path::new(boot::record::PATH) =>
+        {
+            Some(Record::parse(content))
+        }
+        _ => None,
+    })
+}
+
+fn text(root: &Root, path: &str) -> Result<String> {
+    Ok(root.read_text_if_present(path)?.unwrap_or_default())
+}
+
+fn is_entry(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|e| e == "conf")
+}
