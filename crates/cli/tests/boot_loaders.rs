@@ -3,7 +3,7 @@
 mod machine;
 
 use machine::Machine;
-use machine::boot::{entry_path, environment_block};
+use machine::boot::{entry_path, environment_block, grub2_menu};
 use serde_json::Value;
 
 const IDS: [&str; 4] = [
@@ -346,4 +346,169 @@ fn an_entry_that_had_the_arguments_before_keeps_them() {
     machine.entry("abc-5.14.0-362.el9.x86_64", &own);
     round_trip(&machine);
     assert_eq!(machine.options("abc-5.14.0-362.el9.x86_64"), own);
+}
+
+/// What grub2-mkconfig of RHEL 9.0 to 9.2 and of Fedora does: every entry is made anew from the template.
+fn grub2_mkconfig(machine: &Machine, entries: &[&str]) {
+    let template = machine.read("/etc/default/grub");
+    let value = |name: &str| {
+        let line = template
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("{name}=")));
+        line.unwrap_or_default().trim_matches('"').to_owned()
+    };
+    let arguments = format!(
+        "root=UUID=1 ro {} {}",
+        value("GRUB_CMDLINE_LINUX"),
+        value("GRUB_CMDLINE_LINUX_DEFAULT")
+    );
+    for name in entries {
+        machine.entry(name, arguments.trim_end());
+    }
+}
+
+#[test]
+fn where_grub2_mkconfig_makes_the_entries_anew_the_arguments_stay() {
+    let without_line = Machine::rhel9_0();
+    let template = without_line
+        .read("/etc/default/grub")
+        .replace("GRUB_ENABLE_BLSCFG=true\n", "");
+    without_line.file("/etc/default/grub", &template);
+    let rhel = ["abc-5.14.0-427.el9.x86_64", "abc-5.14.0-362.el9.x86_64"];
+    let fedora = ["abc-6.17.1-300.fc43.x86_64", "abc-6.16.9-200.fc43.x86_64"];
+    for (machine, entries) in [
+        (Machine::rhel9_0(), rhel),
+        (without_line, rhel),
+        (Machine::fedora(), fedora),
+    ] {
+        set_up(&machine);
+        grub2_mkconfig(&machine, &entries);
+        assert_eq!(machine.options(entries[0]).matches(ISOLCPUS).count(), 1);
+        let report = verify(&machine);
+        for id in IDS {
+            let setting = setting(&report, id);
+            assert_eq!(setting["verdict"], "reboot-pending", "{setting:#}");
+        }
+        let plan = machine.run(&["plan", "--json"]).json();
+        assert_eq!(plan["changes"], serde_json::json!([]), "{plan:#}");
+    }
+}
+
+#[test]
+fn a_template_without_the_variable_gets_it_and_loses_it_again() {
+    let machine = Machine::rhel9();
+    machine.file("/etc/default/grub", "GRUB_TIMEOUT=5\n");
+    round_trip(&machine);
+}
+
+#[test]
+fn an_argument_of_one_entry_stays_in_that_entry() {
+    let machine = Machine::rhel9();
+    let own = "root=/dev/mapper/rl-root ro crashkernel=512M $tuned_params audit=1";
+    machine.entry("abc-5.14.0-362.el9.x86_64", own);
+    round_trip(&machine);
+    set_up(&machine);
+    assert_eq!(
+        machine.options("abc-5.14.0-362.el9.x86_64"),
+        own.replace(
+            " $tuned",
+            &format!(" irqaffinity=0-1 {ISOLCPUS} nohz_full=2-7 rcu_nocbs=2-7 $tuned")
+        )
+    );
+    assert!(!machine.read("/etc/kernel/cmdline").contains("audit"));
+}
+
+#[test]
+fn without_a_template_of_its_own_the_next_kernel_is_spoken_of() {
+    let machine = Machine::rhel9();
+    machine.remove("/etc/kernel/cmdline");
+    let plan = machine.run(&["plan", "--json"]).json();
+    assert!(
+        plan["warnings"]
+            .to_string()
+            .contains("there is no /etc/kernel/cmdline"),
+        "{}",
+        plan["warnings"]
+    );
+    round_trip(&machine);
+}
+
+#[test]
+fn a_menu_without_entries_is_left_alone_and_proved() {
+    let machine = Machine::grub2_menu();
+    let stock = machine.manifest();
+    let plan = machine.run(&["plan", "--json"]).json();
+    let skipped = plan["skipped"].as_array().expect("skipped");
+    let told = skipped
+        .iter()
+        .find(|skipped| skipped["id"] == "boot/isolcpus")
+        .unwrap_or_else(|| panic!("{skipped:#?}"));
+    assert_eq!(told["verdict"], "not-permitted");
+    let fix = told["fix"].as_str().expect("fix");
+    assert!(
+        fix.contains(&format!("add {ISOLCPUS} to GRUB_CMDLINE_LINUX_DEFAULT")),
+        "{fix}"
+    );
+    assert!(
+        fix.contains("grub2-mkconfig -o /boot/grub2/grub.cfg"),
+        "{fix}"
+    );
+    machine.run(&["setup", "--yes"]);
+    for file in [
+        "/etc/default/grub",
+        "/boot/grub2/grub.cfg",
+        "/etc/kernel/cmdline",
+    ] {
+        assert_eq!(
+            machine.read(file).into_bytes(),
+            stock[&machine.path(file)].1
+        );
+    }
+    // Once the operator did it, the same settings are proved.
+    let arguments = format!("irqaffinity=0-1 {ISOLCPUS} nohz_full=2-7 rcu_nocbs=2-7");
+    let template = machine.read("/etc/default/grub")
+        + &format!("GRUB_CMDLINE_LINUX_DEFAULT=\"{arguments}\"\n");
+    machine.file("/etc/default/grub", &template);
+    machine.file("/boot/grub2/grub.cfg", &grub2_menu(&arguments));
+    let report = verify(&machine);
+    assert_eq!(
+        setting(&report, "boot/isolcpus")["verdict"],
+        "reboot-pending"
+    );
+    machine.reboot(&arguments);
+    let report = verify(&machine);
+    for id in IDS {
+        assert_eq!(setting(&report, id)["verdict"], "ok", "{report:#}");
+    }
+}
+
+#[test]
+fn tuned_s_arguments_are_kept_and_the_winner_is_named() {
+    let machine = Machine::rhel10();
+    machine.file(
+        "/boot/grub2/grubenv",
+        &environment_block("saved_entry=abc\ntuned_params=isolcpus=4-7 irqaffinity=0\n"),
+    );
+    let plan = machine.run(&["plan", "--json"]).json();
+    let warnings = plan["warnings"].to_string();
+    assert!(
+        warnings.contains("tuned adds isolcpus=4-7")
+            && warnings.contains("tuned adds irqaffinity=0"),
+        "{warnings}"
+    );
+    machine.run(&["setup", "--yes"]);
+    let report = verify(&machine);
+    assert_eq!(
+        setting(&report, "boot/isolcpus")["verdict"],
+        "reboot-pending"
+    );
+    let irqaffinity = setting(&report, "boot/irqaffinity");
+    assert_eq!(irqaffinity["verdict"], "overridden");
+    let fix = irqaffinity["fix"].as_str().expect("fix");
+    assert!(fix.starts_with("tuned-adm off"), "{fix}");
+    assert!(
+        machine
+            .options("abc-5.14.0-427.el9.x86_64")
+            .ends_with("rcu_nocbs=2-7 $tuned_params")
+    );
 }

@@ -8,6 +8,7 @@ mod by_hand;
 mod cmdline;
 mod docs;
 mod dropin;
+mod grub2_menu;
 mod grub_cfg;
 mod grub_default;
 pub mod grubenv;
@@ -17,11 +18,13 @@ mod mkconfig;
 mod placed;
 mod proof;
 pub mod record;
+mod remarks;
 #[cfg(test)]
 mod shell;
 mod staged;
 #[cfg(test)]
 mod tests;
+mod tuned;
 
 use hftune_model::finding::{Proof, Proofs};
 use hftune_model::host::BootKind;
@@ -60,23 +63,32 @@ impl Domain for Boot {
             kept,
             artifacts,
             skipped: unplaced,
-            warnings,
+            mut warnings,
         } = match cx.host.boot_loader.kind {
             BootKind::GrubMkconfig => mkconfig::place(cx, &wanted),
             BootKind::Bls => loader_spec::place(cx, &wanted),
+            BootKind::Grub2Menu => grub2_menu::place(cx, &wanted),
             BootKind::Ostree | BootKind::Unknown => by_hand::place(cx, &wanted),
         };
         skipped.extend(unplaced);
-        let settings = kept.iter().map(|argument| Setting {
-            id: argument.id(),
-            desired: argument.shown(),
-            when: When::Reboot,
-            doc: docs::doc(&argument.name),
-            note: None,
-            artifacts: artifacts.clone(),
-        });
+        let mut settings = Vec::new();
+        for argument in &kept {
+            let remarks = remarks::remarks(argument, cx);
+            let told = remarks
+                .iter()
+                .map(|remark| format!("{}: {remark}", argument.id()));
+            warnings.extend(told);
+            settings.push(Setting {
+                id: argument.id(),
+                desired: argument.shown(),
+                when: When::Reboot,
+                doc: docs::doc(&argument.name),
+                note: (!remarks.is_empty()).then(|| remarks.join("; ")),
+                artifacts: artifacts.clone(),
+            });
+        }
         Desired {
-            settings: settings.collect(),
+            settings,
             skipped,
             warnings,
         }
@@ -95,11 +107,12 @@ impl Domain for Boot {
             })?;
         let live = proof::live(argument, reader);
         let booted = matches!(live, Proof::Holds(_));
+        let (saved, fix) = proof::saved(argument, cx, reader);
         Ok(Proofs {
-            saved: proof::saved(argument, cx, reader),
+            saved,
             effect: proof::effect(argument, booted, cx, reader),
             live,
-            fix: None,
+            fix,
         })
     }
 }

@@ -369,6 +369,22 @@ fn boot_loaders_are_told_apart() {
         .file("/boot/grub/grub.cfg", "insmod blscfg\nblscfg\n");
     assert_eq!(blscfg.host().boot_loader.kind, BootKind::Bls);
 
+    // A menu of its own, and where it is.
+    let menu = "menuentry 'x' {\n\tlinux /vmlinuz ro\n}\n";
+    for path in ["/boot/grub2/grub.cfg", "/boot/efi/EFI/rocky/grub.cfg"] {
+        let host = rocky().file(entry, "").file(path, menu).host();
+        assert_eq!(host.boot_loader.kind, BootKind::Grub2Menu);
+        assert!(host.boot_loader.files.contains_key(Path::new(path)));
+    }
+    let stub = rocky()
+        .file(entry, "")
+        .file("/boot/grub2/grub.cfg", "insmod blscfg\nblscfg\n")
+        .file(
+            "/boot/efi/EFI/rocky/grub.cfg",
+            "configfile $prefix/grub.cfg\n",
+        );
+    assert_eq!(stub.host().boot_loader.kind, BootKind::Bls);
+
     let ostree = rocky()
         .file(entry, "")
         .file("/proc/cmdline", "rw ostree=/ostree/boot.0/x/0\n")

@@ -114,6 +114,20 @@ impl Machine {
         machine
     }
 
+    /// As [`Self::rhel9`], with a menu that grub2-mkconfig made since `GRUB_ENABLE_BLSCFG` is false.
+    pub fn grub2_menu() -> Self {
+        let machine = Self::rhel9();
+        let template = machine
+            .read("/etc/default/grub")
+            .replace("BLSCFG=true", "BLSCFG=false");
+        machine.file("/etc/default/grub", &template);
+        machine.file(
+            "/boot/grub2/grub.cfg",
+            &grub2_menu("crashkernel=1G-4G:192M rhgb quiet"),
+        );
+        machine
+    }
+
     /// Writes `/etc/os-release`.
     pub fn os(&self, id: &str, like: &str, version: &str) {
         self.file(
@@ -155,6 +169,14 @@ impl Machine {
         self.file("/sys/devices/system/cpu/nohz_full", "2-7\n");
         self.file("/proc/irq/default_smp_affinity", "03\n");
     }
+}
+
+/// What grub2-mkconfig makes for one kernel, without entries.
+pub fn grub2_menu(arguments: &str) -> String {
+    format!(
+        "### BEGIN /etc/grub.d/10_linux ###\nmenuentry 'Rocky Linux' $menuentry_id_option 'gnulinux-5.14.0-advanced-1' {{\n\
+         \tlinux ($root)/vmlinuz-5.14.0 root=/dev/mapper/rl-root ro {arguments}\n}}\n### END /etc/grub.d/10_linux ###\n"
+    )
 }
 
 /// The path of an entry.

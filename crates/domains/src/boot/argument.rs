@@ -7,7 +7,7 @@ use hftune_model::CpuSet;
 use hftune_model::finding::{Skipped, Verdict};
 use hftune_model::profile::BootValue;
 
-use super::cmdline::{find, same_name};
+use super::cmdline::{find, first_wins, for_kernel, same_name, tokens};
 use crate::Context;
 
 /// One boot argument.
@@ -54,6 +54,25 @@ impl Argument {
     /// Whether the kernel gets it from this command line.
     pub fn is_on(&self, command_line: &str) -> bool {
         find(command_line, &self.name).is_some_and(|token| self.is(token.value()))
+    }
+
+    /// A later argument of the same name on a command line that has this one first: the kernel drops it where it differs
+    /// (kernel/sched/isolation.c).
+    pub fn dropped_on(&self, command_line: &str) -> Option<String> {
+        if !first_wins(&self.name) || !self.is_on(command_line) {
+            return None;
+        }
+        for_kernel(&tokens(command_line))
+            .find(|token| same_name(token.name(), &self.name) && !self.is(token.value()))
+            .map(|token| token.raw.to_owned())
+    }
+
+    /// Why an `isolcpus=` keeps nothing away from its CPUs but managed interrupts, where it is one of that kind: any flag
+    /// drops the default flag `domain` (kernel/sched/isolation.c).
+    pub fn isolates_nothing(&self) -> Option<String> {
+        let cpus = self.cpus().filter(|_| same_name(&self.name, "isolcpus"))?;
+        (!cpus.flags.contains("domain"))
+            .then(|| "without the flag domain it isolates nothing from the scheduler".to_owned())
     }
 
     /// The CPUs that it names, where it is an argument that names CPUs.

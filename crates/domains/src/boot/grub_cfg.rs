@@ -78,6 +78,18 @@ pub fn entries(text: &str) -> Vec<Entry> {
     found
 }
 
+/// What the last `set NAME=VALUE` gives a variable.
+pub fn variable(text: &str, name: &str) -> Option<String> {
+    let set = |line: &str| {
+        let [command, assigned, ..] = &words(line)[..] else {
+            return None;
+        };
+        let value = assigned.text.strip_prefix(name)?.strip_prefix('=')?;
+        (command.text == "set").then(|| value.to_owned())
+    };
+    text.lines().rev().find_map(set)
+}
+
 /// GRUB puts a word that holds a space into double quotes on its way to the kernel (grub-core/lib/cmdline.c).
 fn for_kernel(word: &str) -> String {
     if word.contains(' ') {
@@ -229,6 +241,18 @@ mod tests {
             Some(takes) => assert!(takes),
             None => eprintln!("skipped: grub-script-check is not installed"),
         }
+    }
+
+    #[test]
+    fn reads_what_the_menu_sets() {
+        let text = "set tuned_params=\"skew_tick=1 a=b\"\n  set tuned_initrd=\"\"\nlinux set\n";
+        assert_eq!(
+            variable(text, "tuned_params").as_deref(),
+            Some("skew_tick=1 a=b")
+        );
+        assert_eq!(variable(text, "tuned_initrd").as_deref(), Some(""));
+        assert_eq!(variable(text, "tuned"), None);
+        assert_eq!(variable(DEBIAN, "default").as_deref(), Some("0"));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::argument::Argument;
 use super::cmdline::{self, Edit, Token};
 use super::placed::{Conflict, Placed, overridden, refuse};
 use super::record::{self, Record};
-use super::{bls, grub_default, grubenv, kernel_cmdline, staged};
+use super::{bls, dropin, grub_default, grubenv, kernel_cmdline, staged};
 use crate::Context;
 
 /// The file of GRUB's defaults.
@@ -32,6 +32,8 @@ struct Place<'a> {
     line: usize,
     /// The arguments that it holds now.
     arguments: String,
+    /// What the boot loader's tools put after them, from another variable of the same file, with its line.
+    followed_by: Option<(String, usize)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -103,12 +105,7 @@ pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
             placed.skipped.push(overridden(argument, &conflicts));
         }
     }
-    let too_long = staged::entries(loader).iter().find_map(|entry| {
-        let arguments = Edit::new(&entry.arguments, &ours, &placed.kept).apply(&entry.arguments);
-        cmdline::too_long(&entry.command_line(&arguments))
-            .map(|why| format!("{}: {why}", entry.place()))
-    });
-    if let Some(reason) = too_long {
+    if let Some(reason) = too_long(cx, &holders, &ours, &placed.kept) {
         let fix = "take arguments out with grubby --update-kernel=ALL --remove-args=\"...\"";
         let refused = std::mem::take(&mut placed.kept);
         placed.skipped.extend(refuse(&refused, &reason, Some(fix)));
@@ -158,6 +155,29 @@ pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
             bls::DIRECTORY
         ));
     }
+    if let Some((line, text)) = loader.files.get(Path::new(DEFAULT_GRUB)).and_then(|text| {
+        let last = grub_default::assignments(text, "GRUB_ENABLE_BLSCFG")
+            .ok()?
+            .pop()?;
+        Some((last.line, last.value))
+    }) && text == "false"
+    {
+        placed.warnings.push(format!(
+            "{DEFAULT_GRUB}:{line} has GRUB_ENABLE_BLSCFG=false: the next grub2-mkconfig makes a menu without these entries, \
+             rescue kernels with the arguments too"
+        ));
+    }
+    if !holders
+        .iter()
+        .any(|place| matches!(place.kind, Holder::KernelCmdline | Holder::Environment))
+    {
+        // Not made here: it would have to hold every argument of the next kernel, root= among them, for good.
+        placed.warnings.push(format!(
+            "there is no {}, so kernel-install gives a new kernel the arguments of the running one: those of hftune from the \
+             next boot on. Reboot before you install a kernel",
+            kernel_cmdline::PATH
+        ));
+    }
     let words = placed.kept.iter().map(ToString::to_string);
     let record = Record {
         words: words.filter(|word| written.contains(word)).collect(),
@@ -173,6 +193,37 @@ pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
     }
     placed.artifacts.append(&mut files);
     placed
+}
+
+/// The first place whose command line the kernel would cut off: an entry as it boots, or the template of the next one.
+fn too_long(
+    cx: &Context<'_>,
+    holders: &[Place<'_>],
+    ours: &[String],
+    kept: &[Argument],
+) -> Option<String> {
+    let entries = staged::entries(&cx.host.boot_loader);
+    let kernel = entries.first();
+    let with = |text: &str| Edit::new(text, ours, kept).apply(text);
+    let booted = entries.iter().map(|entry| {
+        let line = entry.command_line(&with(&entry.arguments));
+        (entry.place(), line)
+    });
+    let templates = holders
+        .iter()
+        .filter(|place| matches!(place.kind, Holder::KernelCmdline | Holder::DefaultGrub))
+        .map(|place| {
+            let line = with(&place.arguments);
+            let line = match kernel {
+                Some(entry) => entry.command_line(line.trim()),
+                None => line,
+            };
+            (format!("{}:{}", place.path.display(), place.line), line)
+        });
+    booted.chain(templates).find_map(|(place, line)| {
+        let why = cmdline::too_long(&line, &cx.host.kernel.architecture)?;
+        Some(format!("{place}: {why}"))
+    })
 }
 
 /// The file names of all entries.
@@ -210,17 +261,24 @@ fn places_of<'a>(cx: &'a Context<'_>) -> Vec<Result<Place<'a>>> {
                         kind: Holder::DefaultGrub,
                         line,
                         arguments,
+                        followed_by: default_variable(text),
                     }
                 }),
         );
     }
-    if let Some((path, text)) = file(kernel_cmdline::PATH) {
+    // A vendor's template is overridden by a whole one, as kernel-install(8) has it.
+    let of_vendor = || {
+        let (_, text) = file(kernel_cmdline::VENDOR)?;
+        Some((Path::new(kernel_cmdline::PATH), text))
+    };
+    if let Some((path, text)) = file(kernel_cmdline::PATH).or_else(of_vendor) {
         places.push(Ok(Place {
             path,
             file: text,
             kind: Holder::KernelCmdline,
             line: 1,
             arguments: text.to_owned(),
+            followed_by: None,
         }));
     }
     let mut by_environment = false;
@@ -238,6 +296,7 @@ fn places_of<'a>(cx: &'a Context<'_>) -> Vec<Result<Place<'a>>> {
             kind: Holder::Entry,
             line: entry.line.unwrap_or(1),
             arguments: entry.options,
+            followed_by: None,
         }));
     }
     if by_environment {
@@ -267,13 +326,28 @@ fn environment_place<'a>(cx: &'a Context<'_>) -> Result<Place<'a>> {
         kind: Holder::Environment,
         line: grubenv::line(text, KERNELOPTS).unwrap_or(1),
         arguments: value.into_owned(),
+        followed_by: None,
     })
+}
+
+/// What grub2-mkconfig puts after [`VARIABLE`] in every entry that is not for recovery (10_linux), with its line.
+pub fn default_variable(text: &str) -> Option<(String, usize)> {
+    let last = grub_default::assignments(text, dropin::VARIABLE)
+        .unwrap_or_default()
+        .pop()?;
+    Some((last.value, last.line))
 }
 
 /// The administrator's argument in this place that wins over ours.
 fn conflict(place: &Place<'_>, ours: &[String], argument: &Argument) -> Option<Conflict> {
     if !cmdline::first_wins(&argument.name) {
-        return None;
+        let (text, line) = place.followed_by.as_ref()?;
+        let token =
+            cmdline::find(text, &argument.name).filter(|token| !argument.is(token.value()))?;
+        return Some(Conflict {
+            place: format!("{}:{line}", place.path.display()),
+            word: token.raw.to_owned(),
+        });
     }
     let tokens = cmdline::tokens(&place.arguments);
     let not_ours: Vec<Token<'_>> = tokens

@@ -125,6 +125,7 @@ pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
         }
     }
 
+    let architecture = &cx.host.kernel.architecture;
     let entries = staged::entries(loader);
     let written = loader
         .files
@@ -133,7 +134,7 @@ pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
         .unwrap_or_default();
     let too_long = entries.iter().find_map(|entry| {
         let arguments = Edit::new(&entry.arguments, &written, &write).apply(&entry.arguments);
-        cmdline::too_long(&entry.command_line(&arguments))
+        cmdline::too_long(&entry.command_line(&arguments), architecture)
             .map(|why| format!("{}: {why}", entry.place()))
     });
     if let Some(reason) = too_long {
@@ -160,7 +161,7 @@ pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
         .iter()
         .any(|line| line.contains(staged::GRUB_CFG));
     let lacks = |argument: &Argument| {
-        entries.is_empty() || !entries.iter().all(|entry| argument.is_on(&entry.arguments))
+        entries.is_empty() || !entries.iter().all(|entry| argument.is_on(&entry.options))
     };
     placed.kept.extend(write.iter().cloned());
     // Where something else drops ours, running the program again and again would not help.

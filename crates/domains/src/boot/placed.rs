@@ -4,6 +4,7 @@ use hftune_model::finding::{Skipped, Verdict};
 use hftune_model::setting::Artifact;
 
 use super::argument::{Argument, skip};
+use super::cmdline::which_wins;
 
 /// Where the arguments go on this host.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub struct Placed {
     pub warnings: Vec<String>,
 }
 
-/// An argument of the administrator that wins over ours, since the kernel takes the first one.
+/// An argument of the administrator that wins over ours: the kernel takes the first one, or the last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
     /// File and line.
@@ -38,8 +39,9 @@ pub fn overridden(argument: &Argument, conflicts: &[Conflict]) -> Skipped {
         &argument.name,
         Verdict::Overridden,
         format!(
-            "{} is there already, and the kernel takes the first {}=",
+            "{} is there already, and the kernel takes the {} {}=",
             list.join(", "),
+            which_wins(&argument.name),
             argument.name
         ),
         Some(format!(

@@ -14,12 +14,22 @@ const ENTRIES: &str = "/boot/loader/entries";
 const GRUBENV: &str = "/boot/grub2/grubenv";
 const GRUB_CFG: &str = "/boot/grub/grub.cfg";
 
+const GRUB2_CFG: &str = "/boot/grub2/grub.cfg";
+const EFI: &str = "/boot/efi/EFI";
+
 /// The arguments that hftune wrote last, so that it can tell its own from the administrator's.
 const OURS: &str = "/var/lib/hftune/boot-arguments";
 
 pub(super) fn read(facts: &Facts<'_>, distribution: &Distribution, cmdline: &str) -> BootLoader {
     let mut files = BTreeMap::new();
-    for path in ["/etc/default/grub", GRUB_CFG, "/etc/kernel/cmdline", OURS] {
+    for path in [
+        "/etc/default/grub",
+        GRUB_CFG,
+        "/etc/kernel/cmdline",
+        "/usr/lib/kernel/cmdline",
+        "/etc/tuned/bootcmdline",
+        OURS,
+    ] {
         files.extend(
             facts
                 .text(path)
@@ -46,10 +56,42 @@ pub(super) fn read(facts: &Facts<'_>, distribution: &Distribution, cmdline: &str
             );
         }
     }
-    BootLoader {
-        kind: kind(facts, distribution, cmdline, &files),
-        files,
+    let mut kind = kind(facts, distribution, cmdline, &files);
+    if matches!(kind, BootKind::Bls | BootKind::Unknown)
+        && is_rhel_like(distribution)
+        && let Some((path, text)) = menu_of_its_own(facts)
+    {
+        kind = BootKind::Grub2Menu;
+        files.insert(path, text);
     }
+    BootLoader { kind, files }
+}
+
+fn is_rhel_like(distribution: &Distribution) -> bool {
+    is_like(distribution, &["rhel", "fedora", "centos", "ol", "amzn"])
+}
+
+/// The menu of grub2-mkconfig, where it does not read the entries of the Boot Loader Specification. What cannot be read
+/// is taken for one that does, as every installation has it.
+fn menu_of_its_own(facts: &Facts<'_>) -> Option<(PathBuf, String)> {
+    // On UEFI RHEL 8 has its menu on the EFI partition; later ones have a stub there that names the other.
+    let mut candidates = vec![PathBuf::from(GRUB2_CFG)];
+    if !facts.root().exists(GRUB2_CFG) {
+        let dirs = facts.list(EFI);
+        candidates = dirs
+            .iter()
+            .map(|dir| Path::new(EFI).join(dir).join("grub.cfg"))
+            .filter(|path| facts.root().exists(path))
+            .collect();
+    }
+    let menu = candidates.into_iter().find_map(|path| {
+        let text = facts.text(&path.to_string_lossy())?;
+        Some((path, text.to_string()))
+    });
+    menu.filter(|(_, text)| {
+        let has = |word: &str| text.split_ascii_whitespace().any(|found| found == word);
+        has("menuentry") && !has("blscfg")
+    })
 }
 
 /// Where a file really is: on UEFI the environment block of RHEL 8 is a link to the EFI partition. Links are followed by
@@ -89,7 +131,7 @@ fn kind(
     {
         return BootKind::Ostree;
     }
-    let rhel_like = is_like(distribution, &["rhel", "fedora", "centos", "ol", "amzn"]);
+    let rhel_like = is_rhel_like(distribution);
     let grub_cfg = files.get(&PathBuf::from(GRUB_CFG));
     let blscfg =
         grub_cfg.is_some_and(|text| text.split_ascii_whitespace().any(|word| word == "blscfg"));
