@@ -391,7 +391,59 @@ fn where_grub2_mkconfig_makes_the_entries_anew_the_arguments_stay() {
         }
         let plan = machine.run(&["plan", "--json"]).json();
         assert_eq!(plan["changes"], serde_json::json!([]), "{plan:#}");
+        // And they go, although the entries are not those that hftune wrote.
+        let rollback = machine
+            .run(&["rollback", "--all", "--yes", "--json"])
+            .json();
+        assert_eq!(rollback["not_restored"], serde_json::json!([]));
+        assert_eq!(rollback["taken_out"].as_array().expect("list").len(), 2);
+        let rolled_back: Vec<String> = entries.iter().map(|name| machine.options(name)).collect();
+        grub2_mkconfig(&machine, &entries);
+        let made: Vec<String> = entries.iter().map(|name| machine.options(name)).collect();
+        assert_eq!(rolled_back, made);
     }
+}
+
+#[test]
+fn what_grubby_added_since_stays_where_hftune_is_taken_out() {
+    let machine = Machine::rhel9();
+    let stock = machine.manifest();
+    set_up(&machine);
+    let files = [
+        entry_path("abc-5.14.0-427.el9.x86_64"),
+        entry_path("abc-5.14.0-362.el9.x86_64"),
+        "/etc/kernel/cmdline".to_owned(),
+        "/etc/default/grub".to_owned(),
+    ];
+    let add = |text: &str| {
+        text.replacen(
+            "rcu_nocbs=2-7 $tuned_params",
+            "rcu_nocbs=2-7 $tuned_params audit=1",
+            1,
+        )
+        .replacen("rcu_nocbs=2-7\"", "rcu_nocbs=2-7 audit=1\"", 1)
+        .replacen("rcu_nocbs=2-7\n", "rcu_nocbs=2-7 audit=1\n", 1)
+    };
+    for file in &files {
+        let edited = add(&machine.read(file));
+        assert!(edited.contains("audit=1"), "{edited}");
+        machine.file(file, &edited);
+    }
+    let rollback = machine
+        .run(&["rollback", "--all", "--yes", "--json"])
+        .json();
+    assert_eq!(
+        rollback["not_restored"],
+        serde_json::json!([]),
+        "{rollback:#}"
+    );
+    assert_eq!(rollback["taken_out"].as_array().expect("list").len(), 4);
+    for file in &files {
+        let text = machine.read(file);
+        assert!(text.contains(" audit=1"), "{text}");
+        machine.file(file, &text.replace(" audit=1", ""));
+    }
+    machine.assert_is(&stock);
 }
 
 #[test]

@@ -25,6 +25,7 @@ mod staged;
 #[cfg(test)]
 mod tests;
 mod tuned;
+pub mod undo;
 
 use hftune_model::finding::{Proof, Proofs};
 use hftune_model::host::BootKind;

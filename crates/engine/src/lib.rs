@@ -4,10 +4,10 @@
 //! to the [`journal`] first.
 
 pub mod apply;
+mod boot_words;
 pub mod host;
 pub mod in_force;
 pub mod journal;
-mod later_entries;
 pub mod live;
 pub mod machine;
 pub mod plan;

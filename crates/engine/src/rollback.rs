@@ -9,8 +9,8 @@ use hftune_model::{Error, Kind, Result};
 use hftune_sys::Root;
 
 use crate::apply::{by_hand, restore, run};
+use crate::boot_words::{self, Taken};
 use crate::journal::{Journal, now};
-use crate::later_entries::{self, Taken};
 use crate::target;
 use crate::units::Units;
 
@@ -21,7 +21,7 @@ pub struct RolledBack {
     pub transactions: Vec<String>,
     /// Targets that were put back.
     pub restored: Vec<String>,
-    /// Boot entries that were installed since, out of which the arguments of hftune were taken.
+    /// Files of boot arguments that were installed or changed since, out of which only those of hftune were taken.
     pub taken_out: Vec<PathBuf>,
     /// Targets that were not put back, and why.
     pub not_restored: Vec<(String, String)>,
@@ -78,6 +78,10 @@ pub fn rollback(
             progress(&name);
             match undo(root, &mut units, step, same_boot, force) {
                 Ok(Undone::Restored) => result.restored.push(name),
+                Ok(Undone::TakenOut) => {
+                    let (_, path) = target::key_parts(&name);
+                    result.taken_out.push(PathBuf::from(path));
+                }
                 Ok(Undone::Nothing) => {}
                 Ok(Undone::LeftToReboot(why)) => result.not_restored.push((name, why)),
                 Ok(Undone::RunLater) => {
@@ -105,7 +109,7 @@ pub fn rollback(
                 }
             }
         }
-        match later_entries::take_out(root, transaction) {
+        match boot_words::take_out(root, transaction) {
             Ok(taken) => {
                 for Taken { path, done } in taken {
                     match done {
@@ -137,6 +141,8 @@ pub fn rollback(
 
 enum Undone {
     Restored,
+    /// Someone changed the file since, and only the boot arguments of hftune were taken out of it.
+    TakenOut,
     /// It is as it was already, or the step never took place.
     Nothing,
     /// The next boot puts it back.
@@ -190,6 +196,11 @@ fn undo(
                 && step.outcome == Some(Outcome::Made)
                 && !target::is_as_made(&now, &step.after)
             {
+                match boot_words::undo_in_changed(root, step, &now)? {
+                    Some(true) => return Ok(Undone::TakenOut),
+                    Some(false) => return Ok(Undone::Nothing),
+                    None => {}
+                }
                 return Err(
                     Error::new(Kind::Conflict, "someone changed it since hftune wrote it")
                         .hint("look at it, then hftune rollback --force puts the old content back"),

@@ -43,7 +43,7 @@ pub struct Rollback {
     pub transactions: Vec<String>,
     /// Targets that were put back.
     pub restored: Vec<String>,
-    /// Boot entries that were installed since, out of which the arguments of hftune were taken.
+    /// Files of boot arguments that were installed or changed since, out of which only those of hftune were taken.
     pub taken_out: Vec<PathBuf>,
     /// Targets that were not put back, and why.
     pub not_restored: Vec<NotDone>,
@@ -81,7 +81,7 @@ pub fn rollback(result: &Rollback, width: usize) -> String {
     for path in &result.taken_out {
         let _ = writeln!(
             out,
-            "{} was installed since: the boot arguments of hftune are taken out of it.",
+            "{} was installed or changed since: only the boot arguments of hftune are taken out of it.",
             path.display()
         );
     }

@@ -1,15 +1,39 @@
-//! Boot entries of kernels that were installed after a set-up: they got the boot arguments of hftune from the template,
-//! so no journal knows them, and undoing the set-up takes the very words out again.
+//! Boot arguments in files that are not as hftune left them. Undoing a set-up takes the very words of hftune out of them,
+//! whoever wrote the rest: entries of kernels that were installed since got them from the template, and grubby and
+//! grub2-mkconfig write entries and templates anew with the words in them.
 
 use std::path::{Path, PathBuf};
 
 use hftune_domains::boot::{self, record::Record};
 use hftune_model::Result;
 use hftune_model::setting::Artifact;
-use hftune_model::transaction::{After, Transaction};
+use hftune_model::transaction::{After, Content, State, TakenStep, Transaction};
 use hftune_sys::Root;
 
 use crate::target;
+
+/// Undoes a step in a file of boot arguments that someone changed since; whether there was anything to undo. `None`
+/// where it is no such file, or cannot be edited as it is now.
+pub(crate) fn undo_in_changed(root: &Root, step: &TakenStep, now: &State) -> Result<Option<bool>> {
+    let (
+        After::Set(Artifact::File { path, content, .. }),
+        State::File {
+            content: before, ..
+        },
+        State::File { content: now, .. },
+    ) = (&step.after, &step.before, now)
+    else {
+        return Ok(None);
+    };
+    let (Content::Text(before), Content::Text(now)) = (before, now) else {
+        return Ok(None);
+    };
+    match boot::undo::undone(path, before, content, now) {
+        Ok(Some(text)) if text == *now => Ok(Some(false)),
+        Ok(Some(text)) => target::make_file(root, path, &text, 0o644).map(|()| Some(true)),
+        Ok(None) | Err(_) => Ok(None),
+    }
+}
 
 /// Takes the words of a transaction, once its steps are undone, out of the entries that were installed since; returns
 /// those that were changed, or could not be.
