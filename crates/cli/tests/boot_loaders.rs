@@ -564,3 +564,33 @@ fn tuned_s_arguments_are_kept_and_the_winner_is_named() {
             .ends_with("rcu_nocbs=2-7 $tuned_params")
     );
 }
+
+#[test]
+fn what_is_not_there_when_it_is_read_again_was_not_changed() {
+    let machine = Machine::rhel9();
+    // GRUB takes the arguments of an entry without options from elsewhere, so it is not edited.
+    machine.file(
+        &entry_path("abc-6.0.0"),
+        "title Linux\nlinux /vmlinuz-6.0.0\n",
+    );
+    let setup = machine.run(&["setup", "--yes", "--json"]).expect(3).json();
+    let told = |list: &str, id: &str| {
+        let list = setup[list].as_array().expect("list");
+        list.iter().find(|item| item["id"] == id).cloned()
+    };
+    for id in IDS {
+        assert!(told("changed", id).is_none());
+        let reason = told("not_changed", id).expect("told")["reason"].to_string();
+        assert!(
+            reason.contains("the entry lacks it: /boot/loader/entries/abc-6.0.0.conf:1"),
+            "{reason}"
+        );
+    }
+    let entry = told("not_changed", "boot/boot/loader/entries/abc-6.0.0.conf");
+    assert!(
+        entry.expect("told")["reason"]
+            .to_string()
+            .contains("no options line")
+    );
+    assert!(told("changed", "sysctl/vm.swappiness").is_some());
+}
