@@ -35,13 +35,13 @@ pub fn saved(
     if let Some(rival) = tuned::rival(argument, loader).filter(|rival| rival.wins) {
         let by = format!(
             "tuned adds {} ({}), and the kernel takes the {} {}=",
-            rival.word,
+            rival.argument,
             rival.place,
             which_wins(&argument.name),
             argument.name
         );
         return (
-            Proof::Overridden(rival.word, by),
+            Proof::Overridden(rival.argument.to_string(), by),
             Some(tuned::FIX.to_owned()),
         );
     }

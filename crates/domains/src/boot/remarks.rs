@@ -11,20 +11,22 @@ pub fn remarks(argument: &Argument, cx: &Context<'_>) -> Vec<String> {
         remarks.push(remark);
     }
     if let Some(rival) = tuned::rival(argument, &cx.host.boot_loader).filter(|rival| !rival.wins) {
-        let why = if cmdline::first_wins(&argument.name) {
-            format!(
-                "the kernel drops it, since the first {}= wins",
-                argument.name
-            )
+        let why = if !cmdline::first_wins(&argument.name) {
+            Some(format!("the last {}= wins", argument.name))
+        } else if argument.drops(&rival.argument) {
+            let name = &argument.name;
+            Some(format!("the kernel drops it, since the first {name}= wins"))
         } else {
-            format!("the last {}= wins", argument.name)
+            None
         };
-        remarks.push(format!(
-            "tuned adds {} ({}), but {why}; to take it away: {}",
-            rival.word,
-            rival.place,
-            tuned::FIX
-        ));
+        remarks.extend(why.map(|why| {
+            format!(
+                "tuned adds {} ({}), but {why}; to take it away: {}",
+                rival.argument,
+                rival.place,
+                tuned::FIX
+            )
+        }));
     }
     if let Some(dropped) = argument.dropped_on(&cx.host.kernel.cmdline) {
         remarks.push(format!(

@@ -943,6 +943,11 @@ fn what_the_running_kernel_dropped_is_recognised() {
             "4-7; the kernel dropped the later isolcpus=managed_irq,domain,2-7, since the first isolcpus= wins".to_owned()
         )
     );
+    assert_eq!(
+        found["boot/isolcpus"].reason,
+        "saved; the running kernel was booted with 4-7; the kernel dropped the later \
+         isolcpus=managed_irq,domain,2-7, since the first isolcpus= wins"
+    );
     // One mask for both, up to 5.17.
     machine.host.kernel.release = "4.18.0-553.el8".to_owned();
     let line = "isolcpus=4-7 nohz_full=2-7";

@@ -23,11 +23,11 @@ pub const FIX: &str =
 /// The variable of GRUB.
 const VARIABLE: &str = "tuned_params";
 
-/// A word of tuned that means another thing than an argument of the profile.
+/// An argument of tuned that means another thing than an argument of the profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rival {
-    /// The word.
-    pub word: String,
+    /// The argument that it is.
+    pub argument: Argument,
     /// Where tuned keeps it.
     pub place: String,
     /// Whether the kernel takes it, with the argument of the profile in the entry too.
@@ -37,10 +37,8 @@ pub struct Rival {
 /// What tuned says of an argument, where some entry takes its words and they differ.
 pub fn rival(argument: &Argument, loader: &BootLoader) -> Option<Rival> {
     let (words, place) = words(loader)?;
-    let word = cmdline::find(&words, &argument.name)
-        .filter(|token| !argument.is(token.value()))?
-        .raw
-        .to_owned();
+    let found =
+        cmdline::find(&words, &argument.name).filter(|token| !argument.is(token.value()))?;
     let ours = ours(loader);
     let mut uses = staged::entries(loader)
         .into_iter()
@@ -54,9 +52,14 @@ pub fn rival(argument: &Argument, loader: &BootLoader) -> Option<Rival> {
     let wins = uses.any(|entry| {
         let edit = Edit::new(&entry.options, &ours, std::slice::from_ref(argument));
         let line = expand(&edit.apply(&entry.options), &words);
-        cmdline::find(&line, &argument.name).is_some_and(|token| token.raw == word)
+        cmdline::find(&line, &argument.name).is_some_and(|token| token.raw == found.raw)
     });
-    Some(Rival { word, place, wins })
+    let argument = Argument::new(found.name(), found.value());
+    Some(Rival {
+        argument,
+        place,
+        wins,
+    })
 }
 
 /// Puts the words of tuned in place of its variable.
