@@ -594,3 +594,36 @@ fn what_is_not_there_when_it_is_read_again_was_not_changed() {
     );
     assert!(told("changed", "sysctl/vm.swappiness").is_some());
 }
+
+#[test]
+fn on_rhel_8_a_profile_without_boot_arguments_puts_the_variable_back() {
+    let machine = Machine::rhel8(true);
+    let stock = machine.read("/boot/efi/EFI/rocky/grubenv");
+    set_up(&machine);
+    let written = machine
+        .read("/boot/efi/EFI/rocky/grubenv")
+        .replace("boot_success=0", "boot_success=1");
+    machine.file("/boot/efi/EFI/rocky/grubenv", &written);
+    machine.file(
+        "/etc/hftune/profile.toml",
+        "[boot]\nisolcpus = false\nnohz_full = false\nrcu_nocbs = false\nirqaffinity = false\n",
+    );
+    let plan = machine.run(&["plan", "--json"]).expect(3).json();
+    let change = plan["changes"]
+        .as_array()
+        .expect("changes")
+        .iter()
+        .find(|change| change["id"] == "variable:/boot/efi/EFI/rocky/grubenv:kernelopts")
+        .unwrap_or_else(|| panic!("{plan:#}"));
+    assert_eq!(change["when"], "reboot");
+    machine.run(&["setup", "--yes"]);
+    assert_eq!(
+        machine.read("/boot/efi/EFI/rocky/grubenv"),
+        stock.replace("boot_success=0", "boot_success=1")
+    );
+    give_back(&machine);
+    assert_eq!(
+        machine.read("/boot/efi/EFI/rocky/grubenv"),
+        stock.replace("boot_success=0", "boot_success=1")
+    );
+}

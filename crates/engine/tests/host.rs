@@ -369,6 +369,22 @@ fn boot_loaders_are_told_apart() {
         .file("/boot/grub/grub.cfg", "insmod blscfg\nblscfg\n");
     assert_eq!(blscfg.host().boot_loader.kind, BootKind::Bls);
 
+    // The environment block is known by the name of the file, not of the links to it.
+    let real = "/boot/efi/EFI/rocky/grubenv";
+    let linked = rocky()
+        .file(entry, "options $kernelopts\n")
+        .file(real, "kernelopts=ro\n")
+        .link("/boot/grub2/grubenv", "../efi/./EFI/rocky/env")
+        .link("/boot/efi/EFI/rocky/env", "/boot/efi/EFI/rocky/grubenv")
+        .host();
+    let paths: Vec<_> = linked.boot_loader.files.keys().collect();
+    assert_eq!(paths, [Path::new(real), Path::new(entry)]);
+    let circle = rocky()
+        .file(entry, "")
+        .link("/boot/grub2/grubenv", "grubenv")
+        .host();
+    assert_eq!(circle.boot_loader.files.len(), 1);
+
     // A menu of its own, and where it is.
     let menu = "menuentry 'x' {\n\tlinux /vmlinuz ro\n}\n";
     for path in ["/boot/grub2/grub.cfg", "/boot/efi/EFI/rocky/grub.cfg"] {

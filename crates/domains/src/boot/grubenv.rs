@@ -171,6 +171,22 @@ mod tests {
         }
 
         #[test]
+        fn a_variable_is_put_back_whatever_became_of_the_others(
+            raw in "([a-z =]|\\\\[a-z\\\\\n]){0,20}",
+            saved in "[a-z]{0,9}",
+            later in "[a-z]{0,9}",
+            value in "[a-z=\\\\ \n]{0,30}",
+        ) {
+            let with = |saved: &str| block(&format!("saved_entry={saved}\na={raw}\nboot_success=0\n"));
+            let before = with(&saved);
+            prop_assert_eq!(super::raw(&before, "a"), Some(raw.as_str()));
+            let ours = set(&before, "a", &escape(&value)).unwrap();
+            let grub_wrote = set(&ours, "saved_entry", &later).unwrap();
+            prop_assert_eq!(super::value(&grub_wrote, "a").unwrap(), value);
+            prop_assert_eq!(set(&grub_wrote, "a", &raw).unwrap(), with(&later));
+        }
+
+        #[test]
         fn reads_what_was_set(others in "([b-z]{1,5}=[a-z \\\\]{0,6}x\n){0,4}", text in "[a-z=\\\\ \n]{0,30}") {
             let before = block(&format!("{others}a=\n{others}"));
             prop_assume!(value(&before, "a").is_some_and(|v| v.is_empty()));

@@ -311,7 +311,7 @@ fn environment_place<'a>(cx: &'a Context<'_>) -> Result<Place<'a>> {
             "the boot entries take $kernelopts from it, and it cannot be read",
         )
         .at("/boot/grub2/grubenv")
-        .hint("run it as root"));
+        .hint("run it as root; where it is a link to the EFI partition, mount that"));
     };
     let Some(value) = grubenv::value(text, KERNELOPTS) else {
         return Err(

@@ -46,7 +46,8 @@ impl Template {
                 let Some(text) = files.get(*path).filter(|_| of_interest(path, variable)) else {
                     continue;
                 };
-                for assigned in grub_default::assignments(text, variable).unwrap_or_default() {
+                let text = without_tuned(text);
+                for assigned in grub_default::assignments(&text, variable).unwrap_or_default() {
                     let before = std::mem::take(&mut words);
                     let mut before = Some(before).filter(|_| assigned.extends);
                     for token in cmdline::tokens(&assigned.value) {
@@ -98,6 +99,19 @@ impl Template {
             same.next_back()
         }
     }
+}
+
+/// The text without the line by which tuned puts its variable at the end: it is an expansion of the shell that is not
+/// followed here. What tuned adds is read in the menu.
+fn without_tuned(text: &str) -> String {
+    let keep = |line| {
+        if str::contains(line, "\\$tuned_params") {
+            "\n"
+        } else {
+            line
+        }
+    };
+    text.split_inclusive('\n').map(keep).collect()
 }
 
 /// Where the arguments go.

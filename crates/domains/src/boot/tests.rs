@@ -851,6 +851,25 @@ fn on_debian_tuned_comes_first() {
 }
 
 #[test]
+fn on_debian_an_argument_beside_tuned_s_own_line_is_found() {
+    let mut machine = debian();
+    let tuned = "GRUB_CMDLINE_LINUX_DEFAULT=\"${GRUB_CMDLINE_LINUX_DEFAULT:+$GRUB_CMDLINE_LINUX_DEFAULT }\\$tuned_params\"\n";
+    let own = format!("A=1\nGRUB_CMDLINE_LINUX_DEFAULT=\"quiet isolcpus=4-7\"\n\n{tuned}");
+    let seen = shell::value(&[&own], "GRUB_CMDLINE_LINUX_DEFAULT").unwrap();
+    assert_eq!(seen, "quiet isolcpus=4-7 $tuned_params");
+    machine.put("/etc/default/grub", &own);
+    let skipped = &machine.desire().skipped[0];
+    assert_eq!(skipped.verdict, Verdict::Overridden);
+    assert!(
+        skipped
+            .reason
+            .starts_with("isolcpus=4-7 at /etc/default/grub:2 is there already"),
+        "{}",
+        skipped.reason
+    );
+}
+
+#[test]
 fn an_argument_in_the_other_variable_of_the_template_is_named_where_it_wins() {
     let mut machine = Machine::new(BootKind::Bls, &RHEL);
     machine.put(
