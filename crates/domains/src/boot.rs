@@ -12,6 +12,7 @@ mod grub2_menu;
 mod grub_cfg;
 mod grub_default;
 pub mod grubenv;
+mod holders;
 mod kernel_cmdline;
 mod loader_spec;
 mod mkconfig;
@@ -19,6 +20,7 @@ mod placed;
 mod proof;
 pub mod record;
 mod remarks;
+mod saved;
 #[cfg(test)]
 mod shell;
 mod staged;
@@ -108,7 +110,7 @@ impl Domain for Boot {
             })?;
         let live = proof::live(argument, reader);
         let booted = matches!(live, Proof::Holds(_));
-        let (saved, fix) = proof::saved(argument, cx, reader);
+        let (saved, fix) = saved::saved(argument, cx, reader);
         Ok(Proofs {
             saved,
             effect: proof::effect(argument, booted, cx, reader),

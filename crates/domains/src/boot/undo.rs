@@ -6,7 +6,7 @@ use std::path::Path;
 use hftune_model::Result;
 
 use super::cmdline::{self, Edit};
-use super::loader_spec::{DEFAULT_GRUB, VARIABLE};
+use super::holders::{DEFAULT_GRUB, VARIABLE};
 use super::{bls, grub_default, kernel_cmdline};
 
 /// The text as it is `now`, with the edit undone that made `made` out of `before`. `None` where the file holds no boot
