@@ -146,10 +146,20 @@ pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
         .get(ours)
         .map(|text| dropin::words(text))
         .unwrap_or_default();
-    let too_long = entries.iter().find_map(|entry| {
-        let arguments = Edit::new(&entry.arguments, &written, &write).apply(&entry.arguments);
-        cmdline::too_long(&entry.command_line(&arguments), architecture)
-            .map(|why| format!("{}: {why}", entry.place()))
+    let template = Template::read(&loader.files, |path, _| path != ours).command_line();
+    let with_ours = |text: &str| Edit::new(text, &written, &write).apply(text);
+    let staged = entries.iter().map(|entry| {
+        let line = entry.command_line(&with_ours(&entry.arguments));
+        (entry.place(), line)
+    });
+    // The menu may be older than the files that it is made from.
+    let made = entries.first().map(|entry| {
+        let line = entry.command_line(&with_ours(&template));
+        (DEFAULT_GRUB.to_owned(), line)
+    });
+    let too_long = staged.chain(made).find_map(|(place, line)| {
+        let why = cmdline::too_long(&line, architecture)?;
+        Some(format!("{place}: {why}"))
     });
     if let Some(reason) = too_long {
         placed.skipped.extend(refuse(

@@ -1037,6 +1037,13 @@ fn the_limit_of_the_command_line_holds_for_every_kind() {
                 machine.put("/boot/grub/grub.cfg", &menu);
                 machine
             }
+            "files of the menu" => {
+                let mut machine = debian();
+                let text = format!("GRUB_CMDLINE_LINUX_DEFAULT=\"{x}\"\n");
+                machine.put("/etc/default/grub", &text);
+                machine.put("/boot/grub/grub.cfg", "menuentry 'x' {\nlinux /v ro\n}\n");
+                machine
+            }
             "entry" => {
                 let entry = format!("linux /v\noptions {x}\n");
                 Machine::new(BootKind::Bls, &[(ENTRY, &entry)])
@@ -1068,7 +1075,14 @@ fn the_limit_of_the_command_line_holds_for_every_kind() {
         }
     };
     let room = 2047 - "BOOT_IMAGE=(hd0,gpt1)/v ".len() - OURS.len() - 1;
-    for kind in ["menu", "entry", "block", "template", "default"] {
+    for kind in [
+        "menu",
+        "files of the menu",
+        "entry",
+        "block",
+        "template",
+        "default",
+    ] {
         let fits = fill(kind, &"x".repeat(room)).desire();
         assert_eq!(fits.settings.len(), 3, "{kind}: {:?}", fits.skipped);
         let machine = fill(kind, &"x".repeat(room + 1));
