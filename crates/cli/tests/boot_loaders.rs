@@ -627,3 +627,26 @@ fn on_rhel_8_a_profile_without_boot_arguments_puts_the_variable_back() {
         stock.replace("boot_success=0", "boot_success=1")
     );
 }
+
+#[test]
+fn a_profile_without_boot_arguments_clears_new_entries_too() {
+    let machine = Machine::rhel9();
+    let template = machine.read("/etc/kernel/cmdline");
+    set_up(&machine);
+    let options = machine.read("/etc/kernel/cmdline").trim_end().to_owned();
+    machine.entry("abc-7.0.0", &options);
+    machine.file(
+        "/etc/hftune/profile.toml",
+        "[boot]\nisolcpus = false\nnohz_full = false\nrcu_nocbs = false\nirqaffinity = false\n",
+    );
+    machine.run(&["setup", "--yes"]);
+    assert_eq!(machine.read("/etc/kernel/cmdline"), template);
+    assert_eq!(machine.options("abc-7.0.0"), template.trim_end());
+    let plan = machine.run(&["plan", "--json"]).json();
+    assert_eq!(plan["changes"], serde_json::json!([]), "{plan:#}");
+    // Undone, the entry is what its template made of it; undone altogether, it is without.
+    machine.run(&["rollback", "--yes"]);
+    assert_eq!(machine.options("abc-7.0.0"), options);
+    machine.run(&["rollback", "--yes"]);
+    assert_eq!(machine.options("abc-7.0.0"), template.trim_end());
+}

@@ -2,6 +2,7 @@
 //! whoever wrote the rest: entries of kernels that were installed since got them from the template, and grubby and
 //! grub2-mkconfig write entries and templates anew with the words in them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use hftune_domains::boot::{self, record::Record};
@@ -10,6 +11,7 @@ use hftune_model::setting::Artifact;
 use hftune_model::transaction::{After, Content, State, TakenStep, Transaction};
 use hftune_sys::Root;
 
+use crate::journal::Held;
 use crate::target;
 
 /// Undoes a step in a file of boot arguments that someone changed since; whether there was anything to undo. `None`
@@ -45,9 +47,56 @@ pub(crate) fn take_out(root: &Root, transaction: &Transaction) -> Result<Vec<Tak
     };
     let mut stays = Record::parse(&text(root, boot::record::PATH)?).words;
     stays.extend(boot::record::words(&text(root, boot::KERNEL_CMDLINE)?));
+    let taken = later_entries(root, &record, &stays)?.into_iter();
+    Ok(taken
+        .map(|(path, edited)| {
+            let done = edited.and_then(|content| target::make_file(root, &path, &content, 0o644));
+            Taken { path, done }
+        })
+        .collect())
+}
+
+/// The states that put back entries that were installed since, where a profile wants no boot argument any more and what
+/// hftune holds goes back to what it was. What cannot be read or edited is left as it is, and verify tells it.
+pub(crate) fn put_back(root: &Root, held: &BTreeMap<String, Held>) -> Vec<(PathBuf, State)> {
+    let of = |path: &str| held.get(&format!("file:{path}"));
+    let Some(After::Set(Artifact::File { content, .. })) =
+        of(boot::record::PATH).map(|held| &held.last)
+    else {
+        return Vec::new();
+    };
+    // The template as it will be.
+    let template = match of(boot::KERNEL_CMDLINE).map(|held| &held.before) {
+        Some(State::File {
+            content: Content::Text(text),
+            ..
+        }) => text.clone(),
+        Some(_) => String::new(),
+        None => text(root, boot::KERNEL_CMDLINE).unwrap_or_default(),
+    };
+    let stays = boot::record::words(&template);
+    let edited = later_entries(root, &Record::parse(content), &stays).unwrap_or_default();
+    let state = |(path, edited): (PathBuf, Result<String>)| {
+        let mut state = target::file_state(root, &path).ok()?;
+        let State::File { content, .. } = &mut state else {
+            return None;
+        };
+        *content = Content::Text(edited.ok()?);
+        Some((path, state))
+    };
+    edited.into_iter().filter_map(state).collect()
+}
+
+/// The entries that were installed since the record was made and hold its words, and each without them but those that
+/// stay.
+fn later_entries(
+    root: &Root,
+    record: &Record,
+    stays: &[String],
+) -> Result<Vec<(PathBuf, Result<String>)>> {
     let mut words = record.words.clone();
     words.retain(|word| !stays.contains(word));
-    let mut taken = Vec::new();
+    let mut found = Vec::new();
     for name in root
         .list(boot::ENTRIES)?
         .iter()
@@ -58,14 +107,11 @@ pub(crate) fn take_out(root: &Root, transaction: &Transaction) -> Result<Vec<Tak
             .read_text(&path)
             .and_then(|text| record.taken_out_of(&path, &text, &words))
             .map_err(|e| e.at(&path));
-        let done = match edited {
-            Ok(None) => continue,
-            Ok(Some(content)) => target::make_file(root, &path, &content, 0o644),
-            Err(e) => Err(e),
-        };
-        taken.push(Taken { path, done });
+        if let Some(edited) = edited.transpose() {
+            found.push((path, edited));
+        }
     }
-    Ok(taken)
+    Ok(found)
 }
 
 /// An entry that holds words of hftune.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use hftune_domains::Desired;
+use hftune_domains::boot::record;
 use hftune_domains::unit::UNITS;
 use hftune_model::cpu_plan::CpuPlan;
 use hftune_model::finding::{Finding, Proof, Skipped, Verdict};
@@ -14,6 +15,7 @@ use hftune_model::setting::{Artifact, Setting, When};
 use hftune_model::transaction::{After, State};
 use hftune_sys::Reader;
 
+use crate::boot_words;
 use crate::journal::Held;
 use crate::target;
 
@@ -229,6 +231,25 @@ fn put_back(reader: &Reader<'_>, plan: &mut Plan, desired: &Desired, past: &Past
                 state: state.clone(),
             },
         });
+    }
+    if !wanted.contains(&format!("file:{}", record::PATH)) {
+        for (path, state) in boot_words::put_back(reader.root(), &past.held) {
+            let target = format!("file:{}", path.display());
+            if wanted.contains(&target) || past.held.contains_key(&target) {
+                continue;
+            }
+            plan.changes.push(Change {
+                id: target.clone(),
+                from: "with boot arguments of hftune, as the template gave them".to_owned(),
+                to: "without them".to_owned(),
+                when: When::Reboot,
+                why: "the profile no longer wants them".to_owned(),
+            });
+            plan.steps.push(Step {
+                ids: Vec::new(),
+                after: After::Restore { target, state },
+            });
+        }
     }
     for program in &past.programs {
         let Artifact::Made { inputs, .. } = program else {
