@@ -127,7 +127,7 @@ fn after_a_setup_the_choices_and_the_refusals_are_known() {
     let file = place.path("machine.tgz");
     machine
         .run(&["setup", "--yes", "--housekeeping", "0-2"])
-        .expect(3);
+        .expect(4);
     capture(&machine, &file);
     answers_alike(&machine, &file);
     let cpus = hftune(&["plan", "--from", &file, "--json"]).json()["cpus"].take();
@@ -171,7 +171,7 @@ fn a_profile_of_the_captured_machine_is_not_looked_for_here() {
     .expect("profile");
     machine
         .run(&["setup", "--yes", "--profile", &profile])
-        .expect(3);
+        .expect(4);
     capture(&machine, &file);
     fs::write(
         &profile,
@@ -328,7 +328,7 @@ fn no_secret_is_in_a_capture_and_the_plan_is_the_same() {
     );
     // What the journal keeps of old files.
     machine.file("/etc/sysctl.d/99-hft.conf", "# CANARYold\n");
-    machine.run(&["setup", "--yes"]).expect(3);
+    machine.run(&["setup", "--yes"]).expect(4);
     let journal = machine.path("/var/lib/hftune/transactions");
     let records = fs::read_dir(journal)
         .expect("journal")

@@ -8,27 +8,37 @@ mod by_hand;
 mod cmdline;
 mod docs;
 mod dropin;
+mod grub2_menu;
 mod grub_cfg;
 mod grub_default;
-mod grubenv;
+pub mod grubenv;
+mod holders;
 mod kernel_cmdline;
 mod loader_spec;
 mod mkconfig;
 mod ostree;
 mod placed;
 mod proof;
+pub mod record;
+mod remarks;
+mod saved;
 #[cfg(test)]
 mod shell;
 mod staged;
 mod systemd_boot;
 #[cfg(test)]
 mod tests;
+mod tuned;
+pub mod undo;
 
 use hftune_model::finding::{Proof, Proofs};
 use hftune_model::host::BootKind;
 use hftune_model::setting::{Doc, Setting, When};
 use hftune_model::{Error, Result};
 use hftune_sys::Reader;
+
+pub use bls::DIRECTORY as ENTRIES;
+pub use kernel_cmdline::PATH as KERNEL_CMDLINE;
 
 use crate::{Context, Desired, Domain};
 use placed::Placed;
@@ -62,26 +72,35 @@ impl Domain for Boot {
             kept,
             artifacts,
             skipped: unplaced,
-            warnings,
+            mut warnings,
         } = match cx.host.boot_loader.kind {
             BootKind::GrubMkconfig => mkconfig::place(cx, &wanted),
             BootKind::Bls => loader_spec::place(cx, &wanted),
             BootKind::Ostree => ostree::place(cx, &wanted),
             BootKind::Image => ostree::place_in_image(cx, &wanted),
             BootKind::SystemdBoot => systemd_boot::place(cx, &wanted),
+            BootKind::Grub2Menu => grub2_menu::place(cx, &wanted),
             BootKind::Unknown => by_hand::unknown(cx, &wanted),
         };
         skipped.extend(unplaced);
-        let settings = kept.iter().map(|argument| Setting {
-            id: argument.id(),
-            desired: argument.shown(),
-            when: When::Reboot,
-            doc: docs::doc(&argument.name),
-            note: None,
-            artifacts: artifacts.clone(),
-        });
+        let mut settings = Vec::new();
+        for argument in &kept {
+            let remarks = remarks::remarks(argument, cx);
+            let told = remarks
+                .iter()
+                .map(|remark| format!("{}: {remark}", argument.id()));
+            warnings.extend(told);
+            settings.push(Setting {
+                id: argument.id(),
+                desired: argument.shown(),
+                when: When::Reboot,
+                doc: docs::doc(&argument.name),
+                note: (!remarks.is_empty()).then(|| remarks.join("; ")),
+                artifacts: artifacts.clone(),
+            });
+        }
         Desired {
-            settings: settings.collect(),
+            settings,
             skipped,
             warnings,
         }
@@ -107,7 +126,7 @@ impl Domain for Boot {
         let (saved, fix) = match kind {
             BootKind::Ostree => (ostree::saved(argument, cx, reader), None),
             BootKind::SystemdBoot => systemd_boot::saved(argument, booted, cx, reader),
-            _ => (proof::saved(argument, cx, reader), None),
+            _ => saved::saved(argument, cx, reader),
         };
         Ok(Proofs {
             saved,

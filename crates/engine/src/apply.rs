@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use hftune_domains::boot::grubenv;
 use hftune_model::plan::{Plan, Step};
 use hftune_model::setting::Artifact;
 use hftune_model::transaction::{After, JOURNAL_VERSION, Outcome, Output, Record, State};
@@ -185,6 +186,10 @@ fn make(root: &Root, units: &mut Units, artifact: &Artifact, outputs: &mut Vec<O
             units.file_changed(path);
             failed(root.remove_file(path))
         }
+        Artifact::Variable { path, name, value } => {
+            let raw = grubenv::escape(value);
+            failed(target::set_variable(root, path, name, &raw))
+        }
         Artifact::Kernel {
             path,
             value,
@@ -205,17 +210,24 @@ fn make(root: &Root, units: &mut Units, artifact: &Artifact, outputs: &mut Vec<O
             program,
             args,
             outputs: paths,
+            in_tree,
             ..
         } => {
-            if !root.is_live() {
+            let done = if root.is_live() {
+                run(program, args)
+            } else if in_tree.is_empty() {
                 return Outcome::Untried {
                     why: format!(
                         "{}: no program is started for a directory tree",
                         by_hand(program, args)
                     ),
                 };
-            }
-            let made = run(program, args).and_then(|()| target::outputs_of(root, paths));
+            } else {
+                in_tree
+                    .iter()
+                    .try_for_each(|(path, content)| target::make_file(root, path, content, 0o644))
+            };
+            let made = done.and_then(|()| target::outputs_of(root, paths));
             failed(made.map(|made| *outputs = made))
         }
         Artifact::Arguments {
@@ -275,6 +287,10 @@ pub(crate) fn restore(root: &Root, units: &mut Units, key: &str, state: &State) 
             let path = Path::new(name);
             units.file_changed(path);
             failed(target::restore_file(root, path, state))
+        }
+        State::Variable { raw } => {
+            let (path, variable) = target::variable_parts(name);
+            failed(target::set_variable(root, path, variable, raw))
         }
         State::Kernel { value, text } => match root.restore_kernel(name, value, text) {
             Ok(()) => Outcome::Made,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use hftune_model::finding::Verdict;
 use hftune_model::setting::Artifact;
 use hftune_model::transaction::{
-    After, JOURNAL_VERSION, Outcome, Record, State, Status, TakenStep, Transaction,
+    After, JOURNAL_VERSION, Outcome, Output, Record, State, Status, TakenStep, Transaction,
 };
 use hftune_model::{Error, Kind, Result};
 use hftune_sys::Root;
@@ -234,6 +234,8 @@ pub struct Held {
     pub before: State,
     /// What hftune last made of it.
     pub last: After,
+    /// For a program: what it last made of its outputs.
+    pub outputs: Vec<Output>,
     /// The boot in which it was first changed.
     pub boot_id: Option<String>,
 }
@@ -250,13 +252,15 @@ pub fn held(transactions: &[Transaction]) -> BTreeMap<String, Held> {
             );
             match &step.after {
                 After::Set(artifact) if made => {
-                    let first = held.entry(artifact.target()).or_insert_with(|| Held {
+                    let held = held.entry(artifact.target()).or_insert_with(|| Held {
                         before: step.before.clone(),
                         last: step.after.clone(),
+                        outputs: Vec::new(),
                         boot_id: transaction.boot_id.clone(),
                     });
-                    first.before = first.before.clone().with_later(&step.before);
-                    first.last = step.after.clone();
+                    held.before = held.before.clone().with_later(&step.before);
+                    held.last = step.after.clone();
+                    held.outputs.clone_from(&step.outputs);
                 }
                 // Back to what it was: hftune no longer holds it. A put-back that failed is still due.
                 After::Restore { target, .. } if step.outcome == Some(Outcome::Made) => {

@@ -5,6 +5,7 @@
 
 pub mod apply;
 mod arguments;
+mod boot_words;
 pub mod capture;
 pub mod host;
 pub mod in_force;

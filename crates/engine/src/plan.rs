@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use hftune_domains::Desired;
+use hftune_domains::boot::record;
 use hftune_domains::unit::UNITS;
 use hftune_model::cpu_plan::CpuPlan;
 use hftune_model::finding::{Finding, Proof, Skipped, Verdict};
@@ -14,6 +15,7 @@ use hftune_model::setting::{Artifact, Setting, When};
 use hftune_model::transaction::{After, State};
 use hftune_sys::Reader;
 
+use crate::boot_words;
 use crate::journal::Held;
 use crate::target;
 
@@ -203,7 +205,7 @@ fn put_back(reader: &Reader<'_>, plan: &mut Plan, desired: &Desired, past: &Past
         if target::same_state(&now, state) || target::kernel_removed(name.as_ref(), &now) {
             continue;
         }
-        if kind == "file" && !target::is_as_made(&now, &held.last) {
+        if matches!(kind, "file" | "variable") && !target::is_as_made(&now, &held.last) {
             plan.skipped.push(Skipped {
                 id: key.clone(),
                 verdict: Verdict::Overridden,
@@ -231,6 +233,25 @@ fn put_back(reader: &Reader<'_>, plan: &mut Plan, desired: &Desired, past: &Past
             },
         });
     }
+    if !wanted.contains(&format!("file:{}", record::PATH)) {
+        for (path, state) in boot_words::put_back(reader.root(), &past.held) {
+            let target = format!("file:{}", path.display());
+            if wanted.contains(&target) || past.held.contains_key(&target) {
+                continue;
+            }
+            plan.changes.push(Change {
+                id: target.clone(),
+                from: "with boot arguments of hftune, as the template gave them".to_owned(),
+                to: "without them".to_owned(),
+                when: When::Reboot,
+                why: "the profile no longer wants them".to_owned(),
+            });
+            plan.steps.push(Step {
+                ids: Vec::new(),
+                after: After::Restore { target, state },
+            });
+        }
+    }
     for program in &past.programs {
         let Artifact::Made { inputs, .. } = program else {
             continue;
@@ -245,10 +266,30 @@ fn put_back(reader: &Reader<'_>, plan: &mut Plan, desired: &Desired, past: &Past
         if !wanted.contains(&program.target()) && plan.steps.iter().any(put_back) {
             plan.steps.push(Step {
                 ids: Vec::new(),
-                after: After::Set(program.clone()),
+                after: follow(reader, program, past),
             });
         }
     }
+}
+
+/// How a program's outputs follow its inputs that are put back: it runs again; in a directory tree, where it cannot, its
+/// outputs go back too, if they still are what was made of them.
+fn follow(reader: &Reader<'_>, program: &Artifact, past: &Past) -> After {
+    let target = program.target();
+    if let Some(held) = past.held.get(&target)
+        && !reader.root().is_live()
+        && target::state(reader.root(), program).is_ok_and(|now| {
+            now == State::Outputs {
+                files: held.outputs.clone(),
+            }
+        })
+    {
+        return After::Restore {
+            target,
+            state: held.before.clone(),
+        };
+    }
+    After::Set(program.clone())
 }
 
 /// Whether a file decides what the next boot's kernel is told.
@@ -273,9 +314,19 @@ fn phase(after: &After) -> u8 {
             state: State::Unit { active: false },
             ..
         } => 0,
-        After::Set(Artifact::File { .. } | Artifact::Link { .. } | Artifact::NoFile { .. })
+        After::Set(
+            Artifact::File { .. }
+            | Artifact::Link { .. }
+            | Artifact::NoFile { .. }
+            | Artifact::Variable { .. },
+        )
         | After::Restore {
-            state: State::Absent | State::File { .. } | State::Link { .. } | State::Outputs { .. },
+            state:
+                State::Absent
+                | State::File { .. }
+                | State::Link { .. }
+                | State::Variable { .. }
+                | State::Outputs { .. },
             ..
         } => 1,
         After::Set(Artifact::Kernel { .. } | Artifact::Thread { .. })

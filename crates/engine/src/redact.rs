@@ -108,13 +108,35 @@ fn wanted(after: After) -> After {
             add: all_words(&add),
             remove: all_words(&remove),
         }),
+        After::Set(Artifact::Variable { path, name, value }) => After::Set(Artifact::Variable {
+            value: words(&value),
+            path,
+            name,
+        }),
+        After::Set(Artifact::Made {
+            program,
+            args,
+            inputs,
+            outputs,
+            stale,
+            in_tree,
+        }) => After::Set(Artifact::Made {
+            program,
+            args,
+            inputs,
+            outputs,
+            stale,
+            in_tree: in_tree
+                .into_iter()
+                .map(|(path, content)| (path.clone(), blank(&path, &content)))
+                .collect(),
+        }),
         // Names, ids and CPUs.
         After::Set(
             other @ (Artifact::Link { .. }
             | Artifact::NoFile { .. }
             | Artifact::Thread { .. }
-            | Artifact::Unit { .. }
-            | Artifact::Made { .. }),
+            | Artifact::Unit { .. }),
         ) => After::Set(other),
         After::Restore {
             target,
@@ -142,6 +164,7 @@ fn state(path: &Path, state: State) -> State {
             value: blank(path, &value),
             text: blank(path, &text),
         },
+        State::Variable { raw } => State::Variable { raw: words(&raw) },
         State::Outputs { files } => State::Outputs {
             files: files.into_iter().map(output).collect(),
         },

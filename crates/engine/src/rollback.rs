@@ -1,13 +1,15 @@
 //! Rollback: the steps of a transaction, undone in reverse order.
 
-use std::path::Path;
+use std::path::PathBuf;
 
+use hftune_domains::boot;
 use hftune_model::setting::Artifact;
 use hftune_model::transaction::{After, Outcome, Record, State, Status, TakenStep, Transaction};
 use hftune_model::{Error, Kind, Result};
 use hftune_sys::Root;
 
 use crate::apply::{by_hand, restore, run};
+use crate::boot_words::{self, Taken};
 use crate::journal::{Journal, now};
 use crate::target;
 use crate::units::Units;
@@ -19,7 +21,9 @@ pub struct RolledBack {
     pub transactions: Vec<String>,
     /// Targets that were put back.
     pub restored: Vec<String>,
-    /// Targets that were not, and why.
+    /// Files of boot arguments that were installed or changed since, out of which only those of hftune were taken.
+    pub taken_out: Vec<PathBuf>,
+    /// Targets that were not put back, and why.
     pub not_restored: Vec<(String, String)>,
     /// Whether the running kernel still has boot arguments that are gone from the boot loader.
     pub reboot_required: bool,
@@ -74,6 +78,10 @@ pub fn rollback(
             progress(&name);
             match undo(root, &mut units, step, same_boot, force) {
                 Ok(Undone::Restored) => result.restored.push(name),
+                Ok(Undone::TakenOut) => {
+                    let (_, path) = target::key_parts(&name);
+                    result.taken_out.push(PathBuf::from(path));
+                }
                 Ok(Undone::Nothing) => {}
                 Ok(Undone::LeftToReboot(why)) => result.not_restored.push((name, why)),
                 Ok(Undone::RunLater) => {
@@ -101,6 +109,25 @@ pub fn rollback(
                 }
             }
         }
+        match boot_words::take_out(root, transaction) {
+            Ok(taken) => {
+                for Taken { path, done } in taken {
+                    match done {
+                        Ok(()) => result.taken_out.push(path),
+                        Err(e) => {
+                            complete = false;
+                            let name = format!("file:{}", path.display());
+                            result.not_restored.push((name, e.in_one_line()));
+                        }
+                    }
+                }
+            }
+            Err(e) => {
+                complete = false;
+                let name = format!("file:{}", boot::ENTRIES);
+                result.not_restored.push((name, e.in_one_line()));
+            }
+        }
         if complete {
             journal.write(&Record::RolledBack { time: now() })?;
             result.transactions.push(transaction.id.clone());
@@ -114,6 +141,8 @@ pub fn rollback(
 
 enum Undone {
     Restored,
+    /// Someone changed the file since, and only the boot arguments of hftune were taken out of it.
+    TakenOut,
     /// It is as it was already, or the step never took place.
     Nothing,
     /// The next boot puts it back.
@@ -157,10 +186,9 @@ fn undo(
     let key = target::current_key(root, &name_of(&step.after));
     let (kind, name) = target::key_parts(&key);
     match &step.before {
-        State::Absent | State::File { .. } | State::Link { .. } => {
-            let path = Path::new(name);
-            let now = target::file_state(root, path)?;
-            if now == step.before || target::kernel_removed(path, &now) {
+        State::Absent | State::File { .. } | State::Link { .. } | State::Variable { .. } => {
+            let now = target::state_of_key(root, &key, &step.before)?;
+            if now == step.before || target::kernel_removed(name.as_ref(), &now) {
                 remove_directories(root, step);
                 return Ok(Undone::Nothing);
             }
@@ -168,6 +196,11 @@ fn undo(
                 && step.outcome == Some(Outcome::Made)
                 && !target::is_as_made(&now, &step.after)
             {
+                match boot_words::undo_in_changed(root, step, &now)? {
+                    Some(true) => return Ok(Undone::TakenOut),
+                    Some(false) => return Ok(Undone::Nothing),
+                    None => {}
+                }
                 return Err(
                     Error::new(Kind::Conflict, "someone changed it since hftune wrote it")
                         .hint("look at it, then hftune rollback --force puts the old content back"),
@@ -183,8 +216,14 @@ fn undo(
             if now == *files {
                 return Ok(Undone::Nothing);
             }
-            let untouched = now == step.outputs;
-            if untouched || step.outcome.is_none() {
+            let made = match &step.after {
+                After::Restore {
+                    state: State::Outputs { files },
+                    ..
+                } => files,
+                _ => &step.outputs,
+            };
+            if now == *made || step.outcome.is_none() {
                 outcome(restore(root, units, &key, &step.before))?;
                 return Ok(Undone::Restored);
             }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use hftune_domains::boot::grubenv;
 use hftune_model::setting::{Artifact, Compare};
 use hftune_model::transaction::{After, Content, Output, State};
 use hftune_model::{CpuSet, Error, Kind, Result};
@@ -18,6 +19,9 @@ pub fn in_place(reader: &Reader<'_>, artifact: &Artifact) -> bool {
         }
         Artifact::Link { path, target } => reader.root().link_target(path).as_ref() == Some(target),
         Artifact::NoFile { path } => !reader.root().exists(path),
+        Artifact::Variable { path, name, value } => reader
+            .text(path)
+            .is_ok_and(|text| grubenv::value(&text, name).as_deref() == Some(value)),
         Artifact::Kernel {
             path,
             value,
@@ -79,6 +83,7 @@ pub fn state(root: &Root, artifact: &Artifact) -> Result<State> {
         Artifact::File { path, .. } | Artifact::Link { path, .. } | Artifact::NoFile { path } => {
             file_state(root, path)
         }
+        Artifact::Variable { path, name, .. } => variable_state(root, path, name),
         Artifact::Kernel { path, compare, .. } => {
             let text = root.read_text(path)?;
             Ok(State::Kernel {
@@ -112,11 +117,38 @@ pub fn thread_parts(name: &str) -> Option<(u32, &str)> {
     Some((pid.parse().ok()?, comm))
 }
 
+/// The path of the environment block and the variable, in a variable's name in its key.
+pub fn variable_parts(name: &str) -> (&Path, &str) {
+    let (path, variable) = name.rsplit_once(':').unwrap_or((name, ""));
+    (Path::new(path), variable)
+}
+
+fn variable_state(root: &Root, path: &Path, name: &str) -> Result<State> {
+    let text = root.read_text(path)?;
+    match grubenv::raw(&text, name) {
+        Some(raw) => Ok(State::Variable {
+            raw: raw.to_owned(),
+        }),
+        None => Err(Error::new(Kind::Missing, format!("it does not set {name}")).at(path)),
+    }
+}
+
+/// Sets a variable of GRUB's environment block to a value as it stands in a block; the rest of the block stays as it is
+/// at this moment.
+pub fn set_variable(root: &Root, path: &Path, name: &str, raw: &str) -> Result<()> {
+    let block = grubenv::set(&root.read_text(path)?, name, raw).map_err(|e| e.at(path))?;
+    make_file(root, path, &block, 0o600)
+}
+
 /// The present state of a target that is known by its key, in the form of the recorded state `like`.
 pub fn state_of_key(root: &Root, key: &str, like: &State) -> Result<State> {
     let (_, name) = key_parts(key);
     match like {
         State::Absent | State::File { .. } | State::Link { .. } => file_state(root, name.as_ref()),
+        State::Variable { .. } => {
+            let (path, variable) = variable_parts(name);
+            variable_state(root, path, variable)
+        }
         State::Kernel { .. } => {
             let text = root.read_text(name)?;
             Ok(State::Kernel {
@@ -199,7 +231,8 @@ pub fn restore_file(root: &Root, path: &Path, state: &State) -> Result<()> {
             };
             root.write_atomic(path, &content.bytes().ok_or_else(damaged)?, &metadata)
         }
-        State::Kernel { .. }
+        State::Variable { .. }
+        | State::Kernel { .. }
         | State::Thread { .. }
         | State::Unit { .. }
         | State::Outputs { .. }
@@ -233,13 +266,16 @@ pub fn missing_directories(root: &Root, path: &Path) -> Vec<PathBuf> {
     missing
 }
 
-/// Whether a file still is what a step made of it.
+/// Whether a file or a variable still is what a step made of it.
 pub fn is_as_made(now: &State, after: &After) -> bool {
     match (now, after) {
         (State::File { content, .. }, After::Set(Artifact::File { content: made, .. })) => {
             content.bytes().as_deref() == Some(made.as_bytes())
         }
         (State::Link { target }, After::Set(Artifact::Link { target: made, .. })) => target == made,
+        (State::Variable { raw }, After::Set(Artifact::Variable { value, .. })) => {
+            *raw == grubenv::escape(value)
+        }
         (State::Absent, After::Set(Artifact::NoFile { .. })) => true,
         (now, After::Restore { state, .. }) => now == state,
         _ => false,

@@ -370,6 +370,38 @@ fn boot_loaders_are_told_apart() {
         .file("/boot/grub/grub.cfg", "insmod blscfg\nblscfg\n");
     assert_eq!(blscfg.host().boot_loader.kind, BootKind::Bls);
 
+    // The environment block is known by the name of the file, not of the links to it.
+    let real = "/boot/efi/EFI/rocky/grubenv";
+    let linked = rocky()
+        .file(entry, "options $kernelopts\n")
+        .file(real, "kernelopts=ro\n")
+        .link("/boot/grub2/grubenv", "../efi/./EFI/rocky/env")
+        .link("/boot/efi/EFI/rocky/env", "/boot/efi/EFI/rocky/grubenv")
+        .host();
+    let paths: Vec<_> = linked.boot_loader.files.keys().collect();
+    assert_eq!(paths, [Path::new(real), Path::new(entry)]);
+    let circle = rocky()
+        .file(entry, "")
+        .link("/boot/grub2/grubenv", "grubenv")
+        .host();
+    assert_eq!(circle.boot_loader.files.len(), 1);
+
+    // A menu of its own, and where it is.
+    let menu = "menuentry 'x' {\n\tlinux /vmlinuz ro\n}\n";
+    for path in ["/boot/grub2/grub.cfg", "/boot/efi/EFI/rocky/grub.cfg"] {
+        let host = rocky().file(entry, "").file(path, menu).host();
+        assert_eq!(host.boot_loader.kind, BootKind::Grub2Menu);
+        assert!(host.boot_loader.files.contains_key(Path::new(path)));
+    }
+    let stub = rocky()
+        .file(entry, "")
+        .file("/boot/grub2/grub.cfg", "insmod blscfg\nblscfg\n")
+        .file(
+            "/boot/efi/EFI/rocky/grub.cfg",
+            "configfile $prefix/grub.cfg\n",
+        );
+    assert_eq!(stub.host().boot_loader.kind, BootKind::Bls);
+
     let ostree = rocky()
         .file(entry, "")
         .file("/proc/cmdline", "rw ostree=/ostree/boot.0/x/0\n")

@@ -230,8 +230,12 @@ fn verdict(when: When, named: [(&str, &Proof); 3]) -> (Verdict, String) {
         // An argument that the kernel was booted with and does not act on is wrong, and no reboot mends it.
         let booted_without = !matches!(named[1].1, Proof::Holds(_));
         return if when == When::Reboot && saved && booted_without {
-            let why = "saved; the running kernel was booted without it";
-            (Verdict::RebootPending, why.to_owned())
+            let booted = match named[1].1 {
+                Proof::Differs(value) if !value.is_empty() => format!("with {value}"),
+                _ => "without it".to_owned(),
+            };
+            let why = format!("saved; the running kernel was booted {booted}");
+            (Verdict::RebootPending, why)
         } else {
             let told = |(names, value): &(String, &str)| {
                 let value = if value.is_empty() { "not set" } else { value };

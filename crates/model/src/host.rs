@@ -269,8 +269,9 @@ pub struct BootLoader {
     /// The kind that was found.
     pub kind: BootKind,
     /// The text of the files that hold boot arguments, by path: `/etc/default/grub`, `/etc/default/grub.d/*.cfg`,
-    /// `/boot/grub/grub.cfg`, `/boot/loader/entries/*.conf`, `/etc/kernel/cmdline`, `/boot/grub2/grubenv`. Only what
-    /// exists and could be read as UTF-8.
+    /// `/boot/grub/grub.cfg`, `/boot/loader/entries/*.conf`, `/etc/kernel/cmdline`, `/usr/lib/kernel/cmdline`,
+    /// `/etc/tuned/bootcmdline`, and `/boot/grub2/grubenv` under the path to which links lead. Only what exists and could
+    /// be read as UTF-8.
     #[serde(skip)]
     pub files: BTreeMap<PathBuf, String>,
     /// What told the kernel's EFI stub or systemd that it booted the machine, like "systemd-boot 255.4"
@@ -301,6 +302,9 @@ pub enum BootKind {
     GrubMkconfig,
     /// Boot Loader Specification entries in `/boot/loader/entries` (RHEL family, Fedora).
     Bls,
+    /// A menu that `grub2-mkconfig` made without the entries of the Boot Loader Specification: `GRUB_ENABLE_BLSCFG` is not
+    /// true (RHEL family, Fedora).
+    Grub2Menu,
     /// A machine that booted a deployment of ostree or bootc.
     Ostree,
     /// The tree of an image of bootc or ostree that is being built, and is not booted.

@@ -73,6 +73,16 @@ pub enum Artifact {
         /// Absolute path on the host.
         path: PathBuf,
     },
+    /// A variable of GRUB's environment block (grubenv). GRUB itself writes others of the same block at boot, so the
+    /// block as a whole belongs to nobody.
+    Variable {
+        /// Absolute path of the block on the host.
+        path: PathBuf,
+        /// The variable.
+        name: String,
+        /// Its value.
+        value: String,
+    },
     /// A value that the running kernel holds in `/proc` or `/sys`.
     Kernel {
         /// Absolute path on the host.
@@ -110,6 +120,10 @@ pub enum Artifact {
         outputs: Vec<PathBuf>,
         /// Whether the outputs are known to lag behind the inputs, so that it must run even if no input changes.
         stale: bool,
+        /// What it would make of its outputs, for a directory tree, where no program is started; empty where only the
+        /// program itself can tell. Known when the plan is made, and of no use later.
+        #[serde(skip)]
+        in_tree: Vec<(PathBuf, String)>,
     },
     /// Words on the kernel command line of the next boot where only a program may write it; undone by the same program.
     Arguments {
@@ -158,6 +172,7 @@ impl Artifact {
             Self::File { path, .. } | Self::Link { path, .. } | Self::NoFile { path } => {
                 format!("file:{}", path.display())
             }
+            Self::Variable { path, name, .. } => format!("variable:{}:{name}", path.display()),
             Self::Kernel { path, .. } => format!("kernel:{}", path.display()),
             Self::Thread { pid, comm, .. } => format!("thread:{pid}:{comm}"),
             Self::Unit { name, .. } => format!("unit:{name}"),

@@ -109,6 +109,11 @@ pub enum State {
         /// Where it points.
         target: String,
     },
+    /// A variable of GRUB's environment block.
+    Variable {
+        /// Its value as it stands in the block, backslashes included.
+        raw: String,
+    },
     /// A kernel value.
     Kernel {
         /// The value as it is written back to a kernel.

@@ -470,6 +470,9 @@ fn kernel(host: &Host) -> Table {
     let loader = match host.boot_loader.kind {
         BootKind::GrubMkconfig => "GRUB: /etc/default/grub and its drop-ins, then update-grub",
         BootKind::Bls => "GRUB with an entry for each kernel in /boot/loader/entries",
+        BootKind::Grub2Menu => {
+            "GRUB with a menu that grub2-mkconfig made, not an entry for each kernel"
+        }
         BootKind::Ostree => "ostree owns the boot entries",
         BootKind::Image => "an image of bootc or ostree that is not booted: /usr/lib/bootc/kargs.d",
         BootKind::SystemdBoot if host.boot_loader.unified_booted => {

@@ -197,6 +197,9 @@ fn steps(plan: &Plan) -> String {
                 ("link", format!("{} -> {target}", path.display()))
             }
             After::Set(Artifact::NoFile { path }) => ("remove", path.display().to_string()),
+            After::Set(Artifact::Variable { path, name, .. }) => {
+                ("set", format!("{name} in {}", path.display()))
+            }
             After::Set(Artifact::Unit { name, active: true }) => ("start", name.clone()),
             After::Set(Artifact::Unit {
                 name,

@@ -1,6 +1,7 @@
 //! The reports of `setup`, `rollback` and `history`.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use hftune_model::plan::Change;
 use hftune_model::transaction::{Status, Transaction};
@@ -42,7 +43,9 @@ pub struct Rollback {
     pub transactions: Vec<String>,
     /// Targets that were put back.
     pub restored: Vec<String>,
-    /// Targets that were not, and why.
+    /// Files of boot arguments that were installed or changed since, out of which only those of hftune were taken.
+    pub taken_out: Vec<PathBuf>,
+    /// Targets that were not put back, and why.
     pub not_restored: Vec<NotDone>,
     /// Whether a reboot is needed.
     pub reboot_required: bool,
@@ -74,6 +77,13 @@ pub fn rollback(result: &Rollback, width: usize) -> String {
     let _ = writeln!(out, "{} put back.", plural(result.restored.len(), "target"));
     for id in &result.transactions {
         let _ = writeln!(out, "Undone: transaction {id}");
+    }
+    for path in &result.taken_out {
+        let _ = writeln!(
+            out,
+            "{} was installed or changed since: only the boot arguments of hftune are taken out of it.",
+            path.display()
+        );
     }
     out.push_str(&not_done("Not put back", &result.not_restored, width));
     if result.reboot_required {

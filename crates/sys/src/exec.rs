@@ -70,3 +70,26 @@ pub fn run_ok(program: &Path, args: &[&str]) -> Result<Output> {
         ),
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_fails_is_told_in_its_own_words() {
+        let error = run_ok(Path::new("/bin/ls"), &["/no/such/place"]).expect_err("it fails");
+        assert_eq!(error.kind, Kind::Command);
+        assert!(
+            error
+                .what
+                .starts_with("\"/bin/ls /no/such/place\" ended with exit code 2: ")
+                && error.what.contains("No such file or directory"),
+            "{}",
+            error.what
+        );
+        // Where it has nothing to say on standard error.
+        let error = run_ok(Path::new("/usr/bin/expr"), &["1", "=", "2"]).expect_err("it fails");
+        assert!(error.what.ends_with("exit code 1: 0"), "{}", error.what);
+        assert!(run_ok(Path::new("ls"), &[]).is_err());
+    }
+}

@@ -122,7 +122,10 @@ impl Root {
                     Some(Gid::from_raw(metadata.gid)),
                 )?;
             }
-            for (name, value) in &metadata.xattrs {
+            // A file system without labels of its own (vfat, of the EFI partition) shows one that cannot be set: the new
+            // file has it already.
+            let own = read_xattrs(&file)?;
+            for (name, value) in metadata.xattrs.iter().filter(|xattr| !own.contains(xattr)) {
                 fsetxattr(&file, name.as_str(), value, XattrFlags::empty())?;
             }
             fchmod(&file, Mode::from_raw_mode(metadata.mode))?;

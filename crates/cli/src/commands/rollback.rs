@@ -47,6 +47,7 @@ pub(super) fn run(root: &Root, args: &Args) -> Result<Answer> {
         schema: "hftune/rollback/1",
         transactions: undone.transactions,
         restored: undone.restored,
+        taken_out: undone.taken_out,
         not_restored: undone
             .not_restored
             .into_iter()

@@ -2,7 +2,7 @@
 
 use hftune_engine::machine::{Machine, installed_binary};
 use hftune_engine::{apply, journal};
-use hftune_model::finding::Verdict;
+use hftune_model::finding::{Finding, Proof, Verdict};
 use hftune_model::plan::{Plan, Step};
 use hftune_model::setting::Artifact;
 use hftune_model::transaction::After;
@@ -75,6 +75,7 @@ pub(super) fn run(root: &Root, args: &ChoiceArgs, yes: bool, json: bool) -> Resu
     // What is there now is read afresh: a setting is done when it is proved, not when it was written.
     let after = Machine::read(root, choices)?;
     let (findings, _) = after.verify()?;
+    not_made.extend(unproved(&mut result, &findings));
     // Arguments that were put back are no setting of the profile any more; the running kernel still has them.
     result.reboot_required =
         plan.needs_reboot() || findings.iter().any(|f| f.verdict == Verdict::RebootPending);
@@ -140,9 +141,30 @@ fn note(result: &mut Setup, plan: &Plan, applied: &apply::Applied) -> Vec<NotDon
     not_made
 }
 
+/// What was made and is not there when it is read again, as where a program ends well and its output lacks what it was to
+/// hold, was not changed.
+fn unproved(result: &mut Setup, findings: &[Finding]) -> Vec<NotDone> {
+    let lacking = findings
+        .iter()
+        .filter(|finding| matches!(finding.saved, Proof::Differs(_)));
+    let mut unproved = Vec::new();
+    for finding in lacking {
+        if let Some(at) = result.changed.iter().position(|c| c.id == finding.id) {
+            result.changed.remove(at);
+            unproved.push(NotDone {
+                id: finding.id.clone(),
+                reason: finding.reason.clone(),
+            });
+        }
+    }
+    result.not_changed.extend(unproved.iter().cloned());
+    unproved
+}
+
 fn describe(step: &Step) -> String {
     match &step.after {
-        After::Set(Artifact::Made { program, .. } | Artifact::Arguments { program, .. }) => {
+        After::Set(Artifact::Made { program, .. }) => format!("what {} makes", program.display()),
+        After::Set(Artifact::Arguments { program, .. }) => {
             format!("running {}", program.display())
         }
         After::Set(artifact) => artifact.target(),

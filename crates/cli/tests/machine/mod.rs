@@ -6,6 +6,8 @@
 )]
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod boot;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -260,6 +262,19 @@ impl Machine {
             walk(&self.dir.path().join(top), &mut manifest);
         }
         manifest
+    }
+
+    /// Expects the manifest to be this one.
+    #[track_caller]
+    pub fn assert_is(&self, before: &BTreeMap<PathBuf, (u32, Vec<u8>)>) {
+        let after = self.manifest();
+        for (path, state) in before {
+            let same = after.get(path) == Some(state);
+            assert!(same, "{} is not as it was", path.display());
+        }
+        for path in after.keys() {
+            assert!(before.contains_key(path), "{} is left over", path.display());
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use hftune_model::CpuSet;
 use hftune_model::finding::{Skipped, Verdict};
 use hftune_model::profile::BootValue;
 
-use super::cmdline::{find, same_name};
+use super::cmdline::{find, first_wins, for_kernel, same_name, tokens};
 use crate::Context;
 
 /// One boot argument.
@@ -54,6 +54,38 @@ impl Argument {
     /// Whether the kernel gets it from this command line.
     pub fn is_on(&self, command_line: &str) -> bool {
         find(command_line, &self.name).is_some_and(|token| self.is(token.value()))
+    }
+
+    /// A later argument of the same name on a command line that has this one first and makes the kernel drop that one.
+    pub fn dropped_on(&self, command_line: &str) -> Option<String> {
+        if !self.is_on(command_line) {
+            return None;
+        }
+        for_kernel(&tokens(command_line))
+            .find(|token| {
+                same_name(token.name(), &self.name)
+                    && self.drops(&Self::new(token.name(), token.value()))
+            })
+            .map(|token| token.raw.to_owned())
+    }
+
+    /// Whether the kernel drops a later argument of the same name: one that gives other CPUs to a flag that is set
+    /// already. One that sets other flags is taken too (kernel/sched/isolation.c).
+    pub fn drops(&self, later: &Self) -> bool {
+        let same_flag = |ours: &Cpus, theirs: &Cpus| !ours.flags.is_disjoint(&theirs.flags);
+        first_wins(&self.name)
+            && match (self.cpus(), later.cpus()) {
+                (Some(ours), Some(theirs)) => same_flag(&ours, &theirs) && ours.list != theirs.list,
+                _ => false,
+            }
+    }
+
+    /// Why an `isolcpus=` keeps nothing away from its CPUs but managed interrupts, where it is one of that kind: any flag
+    /// drops the default flag `domain` (kernel/sched/isolation.c).
+    pub fn isolates_nothing(&self) -> Option<String> {
+        let cpus = self.cpus().filter(|_| same_name(&self.name, "isolcpus"))?;
+        (!cpus.flags.contains("domain"))
+            .then(|| "without the flag domain it isolates nothing from the scheduler".to_owned())
     }
 
     /// The CPUs that it names, where it is an argument that names CPUs.
@@ -200,5 +232,25 @@ mod tests {
         assert!(!Argument::new("nohz_full", Some("2-7")).is(None));
         assert!(Argument::new("nowatchdog", None).is(None));
         assert!(!Argument::new("skew_tick", Some("1")).is(Some("1,0")));
+    }
+
+    #[test]
+    fn a_later_list_is_dropped_where_it_is_another_for_the_same_flag() {
+        let isolcpus = |value: &str| Argument::new("isolcpus", Some(value));
+        assert!(isolcpus("managed_irq,domain,2-7").drops(&isolcpus("4-7")));
+        assert!(isolcpus("managed_irq,domain,2-7").drops(&isolcpus("managed_irq,4-7")));
+        assert!(!isolcpus("managed_irq,domain,2-7").drops(&isolcpus("2-7")));
+        assert!(!isolcpus("managed_irq,2-7").drops(&isolcpus("4-7")));
+        let nohz_full = |value: &str| Argument::new("nohz_full", Some(value));
+        assert!(nohz_full("2-7").drops(&nohz_full("4-7")));
+        assert!(!nohz_full("2-7").drops(&nohz_full("2,3-7")));
+        let line = "isolcpus=2-7 -- isolcpus=4-7";
+        assert_eq!(isolcpus("2-7").dropped_on(line), None);
+        let line = "isolcpus=2-7 a isolcpus=4-7";
+        assert_eq!(
+            isolcpus("2-7").dropped_on(line).as_deref(),
+            Some("isolcpus=4-7")
+        );
+        assert_eq!(isolcpus("4-7").dropped_on(line), None);
     }
 }

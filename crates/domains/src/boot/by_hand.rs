@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use hftune_model::finding::Verdict;
-use hftune_model::host::BootLoader;
+use hftune_model::host::{BootLoader, Kernel};
 
 use super::argument::{Argument, skip};
 use super::cmdline;
@@ -48,7 +48,7 @@ pub fn unknown(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
             "the kernel's arguments in the boot loader".to_owned(),
         ),
     };
-    place_by_hand(&cx.host.kernel.cmdline, wanted, &why, |missing| {
+    place_by_hand(&cx.host.kernel, wanted, &why, |missing| {
         format!("add to {place}, then reboot: {}", line(missing))
     })
 }
@@ -59,14 +59,15 @@ fn configuration(loader: &BootLoader) -> Option<&'static str> {
         .find(|path| loader.files.contains_key(Path::new(path)))
 }
 
-/// Keeps the arguments that are on the `running` kernel's command line, and says of the others, once for all of them, how
+/// Keeps the arguments that are on the running kernel's command line, and says of the others, once for all of them, how
 /// to add them.
 pub fn place_by_hand(
-    running: &str,
+    kernel: &Kernel,
     wanted: &[Argument],
     why: &str,
     how: impl Fn(&[Argument]) -> String,
 ) -> Placed {
+    let running = kernel.cmdline.as_str();
     let (kept, missing): (Vec<Argument>, Vec<Argument>) = wanted
         .iter()
         .cloned()
@@ -91,7 +92,10 @@ pub fn place_by_hand(
         fix.push_str("; and take out, since the kernel takes the first: ");
         fix.push_str(&in_the_way.join(" "));
     }
-    if let Some(too_long) = cmdline::too_long(&format!("{running} {}", line(&missing))) {
+    if let Some(too_long) = cmdline::too_long(
+        &format!("{running} {}", line(&missing)),
+        &kernel.architecture,
+    ) {
         fix.push_str("; but ");
         fix.push_str(&too_long);
     }

@@ -8,8 +8,16 @@ use std::ops::Range;
 
 use super::argument::Argument;
 
-/// `COMMAND_LINE_SIZE` of x86 and arm64, the closing NUL included; the kernel cuts off the rest without a word.
-pub const COMMAND_LINE_SIZE: usize = 2048;
+/// `COMMAND_LINE_SIZE` of an architecture as `uname -m` names it, the closing NUL included; the kernel cuts off the rest
+/// without a word (arch/*/include/uapi/asm/setup.h).
+fn command_line_size(architecture: &str) -> usize {
+    match architecture {
+        "s390x" | "loongarch64" => 4096,
+        "riscv64" => 1024,
+        // x86, arm64 and powerpc.
+        _ => 2048,
+    }
+}
 
 /// One word of a command line, and where it stands in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,16 +119,29 @@ pub fn first_wins(name: &str) -> bool {
     same_name(name, "isolcpus") || same_name(name, "nohz_full")
 }
 
+/// The same in a word.
+pub fn which_wins(name: &str) -> &'static str {
+    if first_wins(name) { "first" } else { "last" }
+}
+
+/// The words that are for the kernel, not for init.
+pub fn for_kernel<'t, 'a>(
+    words: &'t [Token<'a>],
+) -> impl DoubleEndedIterator<Item = &'t Token<'a>> {
+    let end = words
+        .iter()
+        .position(|token| token.raw == "--")
+        .unwrap_or(words.len());
+    words[..end].iter()
+}
+
 /// The word that decides what `name` is, among words in the order in which the kernel sees them.
 pub fn effective<'t, 'a>(words: &'t [Token<'a>], name: &str) -> Option<&'t Token<'a>> {
-    let mut for_kernel = words
-        .iter()
-        .take_while(|token| token.raw != "--")
-        .filter(|token| same_name(token.name(), name));
+    let mut named = for_kernel(words).filter(|token| same_name(token.name(), name));
     if first_wins(name) {
-        for_kernel.next()
+        named.next()
     } else {
-        for_kernel.last()
+        named.next_back()
     }
 }
 
@@ -235,13 +256,14 @@ pub fn is_barrier(word: &str) -> bool {
     matches!(word, "--" | "$tuned_params" | "${tuned_params}")
 }
 
-/// Why the kernel would not take all of this command line; `None` where it would.
-pub fn too_long(text: &str) -> Option<String> {
-    (text.len() >= COMMAND_LINE_SIZE).then(|| {
+/// Why the kernel of this architecture would not take all of this command line; `None` where it would.
+pub fn too_long(text: &str, architecture: &str) -> Option<String> {
+    let size = command_line_size(architecture);
+    (text.len() >= size).then(|| {
         format!(
             "the command line would be {} bytes long, and the kernel takes {}",
             text.len(),
-            COMMAND_LINE_SIZE - 1
+            size - 1
         )
     })
 }
@@ -336,8 +358,16 @@ mod tests {
 
     #[test]
     fn knows_the_limit() {
-        assert_eq!(too_long(&"x".repeat(2047)), None);
-        assert!(too_long(&"x".repeat(2048)).is_some());
+        for (architecture, size) in [
+            ("x86_64", 2048),
+            ("aarch64", 2048),
+            ("", 2048),
+            ("s390x", 4096),
+        ] {
+            assert_eq!(too_long(&"x".repeat(size - 1), architecture), None);
+            let why = too_long(&"x".repeat(size), architecture).unwrap();
+            assert!(why.ends_with(&format!("takes {}", size - 1)), "{why}");
+        }
     }
 
     proptest! {

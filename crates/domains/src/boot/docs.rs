@@ -4,18 +4,18 @@ use hftune_model::setting::Doc;
 
 use super::cmdline::same_name;
 
-const SAVED: &str = "saved: every boot entry that is not for recovery, and the template of the next kernel's entry \
-    (/etc/default/grub.d/99-hft.cfg; on the RHEL family /etc/kernel/cmdline and /etc/default/grub; with systemd-boot \
-    /etc/kernel/cmdline); on ostree the deployment that boots next, in an image of bootc /usr/lib/bootc/kargs.d. \
-    live: /proc/cmdline.";
+const SAVED: &str = "saved: staged, which is every boot entry that is not for recovery, with GRUB's variables in place, and \
+    template, from which the next kernel's entry is made (/etc/default/grub.d/99-hft.cfg; on the RHEL family \
+    /etc/kernel/cmdline and /etc/default/grub; with systemd-boot /etc/kernel/cmdline); on ostree the deployment that boots \
+    next, in an image of bootc /usr/lib/bootc/kargs.d. live: /proc/cmdline.";
 
 macro_rules! read {
     ($effect:literal) => {
         concat!(
-            "saved: every boot entry that is not for recovery, and the template of the next kernel's entry \
-             (/etc/default/grub.d/99-hft.cfg; on the RHEL family /etc/kernel/cmdline and /etc/default/grub; with \
-             systemd-boot /etc/kernel/cmdline); on ostree the deployment that boots next, in an image of bootc \
-             /usr/lib/bootc/kargs.d. live: /proc/cmdline. effect: ",
+            "saved: staged, which is every boot entry that is not for recovery, with GRUB's variables in place, and \
+             template, from which the next kernel's entry is made (/etc/default/grub.d/99-hft.cfg; on the RHEL family \
+             /etc/kernel/cmdline and /etc/default/grub; with systemd-boot /etc/kernel/cmdline); on ostree the deployment \
+             that boots next, in an image of bootc /usr/lib/bootc/kargs.d. live: /proc/cmdline. effect: ",
             $effect
         )
     };

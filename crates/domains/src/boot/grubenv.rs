@@ -14,7 +14,17 @@ const HEADER: &str = "# GRUB Environment Block\n";
 
 /// The value of a variable.
 pub fn value<'a>(text: &'a str, name: &str) -> Option<Cow<'a, str>> {
-    find(text, name).map(|(_, raw)| unescape(raw))
+    raw(text, name).map(unescape)
+}
+
+/// The value of a variable as it stands in the block, backslashes included.
+pub fn raw<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    find(text, name).map(|(_, raw)| raw)
+}
+
+/// A value as it stands in a block.
+pub fn escape(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('\n', "\\\n")
 }
 
 /// The line of a variable, counted from 1.
@@ -22,8 +32,11 @@ pub fn line(text: &str, name: &str) -> Option<usize> {
     find(text, name).map(|(at, _)| text[..at].matches('\n').count() + 1)
 }
 
-/// The block with the variable set, which must be there.
-pub fn set(text: &str, name: &str, value: &str) -> Result<String> {
+/// The block with the variable, which must be there, set to a value as it stands in a block.
+///
+/// # Errors
+/// If the text is no block, does not set the variable, or has no room for the value.
+pub fn set(text: &str, name: &str, escaped: &str) -> Result<String> {
     if text.len() != SIZE || !text.starts_with(HEADER) {
         return Err(Error::invalid(format!(
             "it is not a GRUB environment block of {SIZE} bytes"
@@ -32,16 +45,15 @@ pub fn set(text: &str, name: &str, value: &str) -> Result<String> {
             "make it anew with: grub2-editenv - create; grub2-mkconfig -o /boot/grub2/grub.cfg",
         ));
     }
-    let Some((at, raw)) = find(text, name) else {
+    let Some((at, old)) = find(text, name) else {
         return Err(Error::invalid(format!(
             "it does not set {name}, which the boot entries use"
         ))
         .hint("grub2-mkconfig -o /boot/grub2/grub.cfg sets it"));
     };
-    let escaped = value.replace('\\', "\\\\").replace('\n', "\\\n");
     let body = text.trim_end_matches('#');
     // The variable may stand in what looked like padding only if the block holds none: it never does.
-    let edited = format!("{}{escaped}{}", &body[..at], &body[at + raw.len()..]);
+    let edited = format!("{}{escaped}{}", &body[..at], &body[at + old.len()..]);
     if edited.len() > SIZE {
         return Err(Error::invalid(format!(
             "{name} would need {} bytes more than the {SIZE} of the block",
@@ -159,10 +171,26 @@ mod tests {
         }
 
         #[test]
+        fn a_variable_is_put_back_whatever_became_of_the_others(
+            raw in "([a-z =]|\\\\[a-z\\\\\n]){0,20}",
+            saved in "[a-z]{0,9}",
+            later in "[a-z]{0,9}",
+            value in "[a-z=\\\\ \n]{0,30}",
+        ) {
+            let with = |saved: &str| block(&format!("saved_entry={saved}\na={raw}\nboot_success=0\n"));
+            let before = with(&saved);
+            prop_assert_eq!(super::raw(&before, "a"), Some(raw.as_str()));
+            let ours = set(&before, "a", &escape(&value)).unwrap();
+            let grub_wrote = set(&ours, "saved_entry", &later).unwrap();
+            prop_assert_eq!(super::value(&grub_wrote, "a").unwrap(), value);
+            prop_assert_eq!(set(&grub_wrote, "a", &raw).unwrap(), with(&later));
+        }
+
+        #[test]
         fn reads_what_was_set(others in "([b-z]{1,5}=[a-z \\\\]{0,6}x\n){0,4}", text in "[a-z=\\\\ \n]{0,30}") {
             let before = block(&format!("{others}a=\n{others}"));
             prop_assume!(value(&before, "a").is_some_and(|v| v.is_empty()));
-            let after = set(&before, "a", &text).unwrap();
+            let after = set(&before, "a", &escape(&text)).unwrap();
             prop_assert_eq!(value(&after, "a").unwrap(), text);
             prop_assert_eq!(set(&after, "a", "").unwrap(), before);
         }

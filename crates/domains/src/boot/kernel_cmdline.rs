@@ -7,6 +7,9 @@ use super::cmdline::Edit;
 /// The file.
 pub const PATH: &str = "/etc/kernel/cmdline";
 
+/// The file of the distribution, which kernel-install reads where the other does not exist.
+pub const VENDOR: &str = "/usr/lib/kernel/cmdline";
+
 /// The text with the edit made; white space at the end stays, and a new file ends with a newline.
 pub fn edit(text: &str, edit: &Edit) -> Result<String> {
     if let Some(line) = text

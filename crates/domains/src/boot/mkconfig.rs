@@ -8,7 +8,7 @@ use hftune_model::setting::Artifact;
 use super::argument::Argument;
 use super::cmdline::{self, Edit};
 use super::placed::{Conflict, Placed, overridden, refuse};
-use super::{dropin, grub_default, staged};
+use super::{dropin, grub_cfg, grub_default, staged};
 use crate::Context;
 
 const DEFAULT_GRUB: &str = "/etc/default/grub";
@@ -46,7 +46,8 @@ impl Template {
                 let Some(text) = files.get(*path).filter(|_| of_interest(path, variable)) else {
                     continue;
                 };
-                for assigned in grub_default::assignments(text, variable).unwrap_or_default() {
+                let text = without_tuned(text);
+                for assigned in grub_default::assignments(&text, variable).unwrap_or_default() {
                     let before = std::mem::take(&mut words);
                     let mut before = Some(before).filter(|_| assigned.extends);
                     for token in cmdline::tokens(&assigned.value) {
@@ -100,6 +101,19 @@ impl Template {
     }
 }
 
+/// The text without the line by which tuned puts its variable at the end: it is an expansion of the shell that is not
+/// followed here. What tuned adds is read in the menu.
+fn without_tuned(text: &str) -> String {
+    let keep = |line| {
+        if str::contains(line, "\\$tuned_params") {
+            "\n"
+        } else {
+            line
+        }
+    };
+    text.split_inclusive('\n').map(keep).collect()
+}
+
 /// Where the arguments go.
 pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
     let loader = &cx.host.boot_loader;
@@ -125,16 +139,27 @@ pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
         }
     }
 
+    let architecture = &cx.host.kernel.architecture;
     let entries = staged::entries(loader);
     let written = loader
         .files
         .get(ours)
         .map(|text| dropin::words(text))
         .unwrap_or_default();
-    let too_long = entries.iter().find_map(|entry| {
-        let arguments = Edit::new(&entry.arguments, &written, &write).apply(&entry.arguments);
-        cmdline::too_long(&entry.command_line(&arguments))
-            .map(|why| format!("{}: {why}", entry.place()))
+    let template = Template::read(&loader.files, |path, _| path != ours).command_line();
+    let with_ours = |text: &str| Edit::new(text, &written, &write).apply(text);
+    let staged = entries.iter().map(|entry| {
+        let line = entry.command_line(&with_ours(&entry.arguments));
+        (entry.place(), line)
+    });
+    // The menu may be older than the files that it is made from.
+    let made = entries.first().map(|entry| {
+        let line = entry.command_line(&with_ours(&template));
+        (DEFAULT_GRUB.to_owned(), line)
+    });
+    let too_long = staged.chain(made).find_map(|(place, line)| {
+        let why = cmdline::too_long(&line, architecture)?;
+        Some(format!("{place}: {why}"))
     });
     if let Some(reason) = too_long {
         placed.skipped.extend(refuse(
@@ -160,7 +185,7 @@ pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
         .iter()
         .any(|line| line.contains(staged::GRUB_CFG));
     let lacks = |argument: &Argument| {
-        entries.is_empty() || !entries.iter().all(|entry| argument.is_on(&entry.arguments))
+        entries.is_empty() || !entries.iter().all(|entry| argument.is_on(&entry.options))
     };
     placed.kept.extend(write.iter().cloned());
     // Where something else drops ours, running the program again and again would not help.
@@ -178,8 +203,30 @@ pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
             args: Vec::new(),
             inputs: vec![PathBuf::from(dropin::PATH)],
             outputs: vec![PathBuf::from(staged::GRUB_CFG)],
+            in_tree: in_tree(cx, &written, &placed.kept, reset.is_some()),
             stale,
         });
     }
     placed
+}
+
+/// What update-grub would make of the menu. Where a later file drops what hftune adds, it would take the words of an
+/// earlier set-up out; a menu without entries only the program itself can make.
+fn in_tree(
+    cx: &Context<'_>,
+    written: &[String],
+    kept: &[Argument],
+    dropped: bool,
+) -> Vec<(PathBuf, String)> {
+    let loader = &cx.host.boot_loader;
+    let path = PathBuf::from(staged::GRUB_CFG);
+    let Some(text) = loader.files.get(&path) else {
+        return Vec::new();
+    };
+    if staged::entries(loader).is_empty() {
+        return Vec::new();
+    }
+    let wanted = if dropped { &[] } else { kept };
+    let content = grub_cfg::edit(text, |arguments| Edit::new(arguments, written, wanted));
+    vec![(path, content)]
 }

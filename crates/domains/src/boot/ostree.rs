@@ -12,7 +12,7 @@
 use std::path::{Path, PathBuf};
 
 use hftune_model::finding::{Proof, Proofs, Verdict};
-use hftune_model::host::BootLoader;
+use hftune_model::host::{BootLoader, Kernel};
 use hftune_model::setting::{Artifact, argument_options};
 use hftune_model::{Error, Result};
 use hftune_sys::Reader;
@@ -20,9 +20,8 @@ use hftune_sys::Reader;
 use super::argument::{Argument, skip};
 use super::by_hand::place_by_hand;
 use super::cmdline::{self, Edit};
-use super::placed::{
-    Conflict, Placed, cannot_edit, line, of_others, overridden, record, recorded, refuse, unread,
-};
+use super::placed::{Conflict, Placed, cannot_edit, line, of_others, overridden, refuse, unread};
+use super::record::Record;
 use super::{bls, proof};
 use crate::Context;
 
@@ -95,7 +94,7 @@ pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
     let owned = "ostree owns the boot entries of this machine";
     if !loader.rpm_ostree {
         let why = format!("{owned}, and there is no {RPM_OSTREE} to change them");
-        return place_by_hand(&cx.host.kernel.cmdline, wanted, &why, |missing| {
+        return place_by_hand(&cx.host.kernel, wanted, &why, |missing| {
             let options: Vec<String> = missing
                 .iter()
                 .map(|argument| format!("--append-if-missing={argument}"))
@@ -110,14 +109,14 @@ pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
     }
     let Some(next) = next_deployment(loader) else {
         let why = format!("{owned}, and that of the next deployment cannot be read");
-        return place_by_hand(&cx.host.kernel.cmdline, wanted, &why, |missing| {
+        return place_by_hand(&cx.host.kernel, wanted, &why, |missing| {
             let words: Vec<String> = missing.iter().map(ToString::to_string).collect();
             let options = argument_options(&words, &[]).join(" ");
             format!("run it as root; or run rpm-ostree {options}, then reboot")
         });
     };
 
-    let ours = recorded(loader);
+    let ours = Record::of(loader).words;
     let mut placed = Placed::default();
     let mut add = Vec::new();
     for argument in wanted {
@@ -154,14 +153,22 @@ pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
         remove: remove.clone(),
         insert: add.iter().filter(|word| !next.has(word)).cloned().collect(),
     };
-    if let Some(why) = cmdline::too_long(&command_line(&next, &edit, cx)) {
+    if let Some(why) = cmdline::too_long(
+        &command_line(&next, &edit, cx),
+        &cx.host.kernel.architecture,
+    ) {
         let refused = std::mem::take(&mut placed.kept);
         let fix = "take arguments out with rpm-ostree kargs --delete=...";
         placed.skipped.extend(refuse(&refused, &why, Some(fix)));
         return placed;
     }
     if !add.is_empty() {
-        placed.artifacts.push(record(&add));
+        let record = Record {
+            words: add.clone(),
+            // Entries are ostree's own: none is edited, then or later.
+            entries: Vec::new(),
+        };
+        placed.artifacts.extend(record.artifact());
     }
     if !add.is_empty() || !remove.is_empty() {
         placed.artifacts.push(Artifact::Arguments {
@@ -326,7 +333,7 @@ fn render(arguments: &[Argument]) -> String {
 pub fn place_in_image(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
     if !cx.host.boot_loader.bootc {
         let why = "this is the tree of an ostree image without bootc, so nothing would apply arguments in it";
-        return place_by_hand("", wanted, why, |missing| {
+        return place_by_hand(&Kernel::default(), wanted, why, |missing| {
             let words: Vec<String> = missing.iter().map(ToString::to_string).collect();
             let options = argument_options(&words, &[]).join(" ");
             format!("on the machine that boots it: rpm-ostree {options}, then reboot")
@@ -364,7 +371,10 @@ pub fn place_in_image(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
             }
         }
     }
-    if let Some(why) = cmdline::too_long(&format!("{theirs} {}", line(&write))) {
+    if let Some(why) = cmdline::too_long(
+        &format!("{theirs} {}", line(&write)),
+        &cx.host.kernel.architecture,
+    ) {
         let refused = std::mem::take(&mut placed.kept);
         let fix = format!("take arguments out of the files in {KARGS_D}");
         placed.skipped.extend(refuse(&refused, &why, Some(&fix)));

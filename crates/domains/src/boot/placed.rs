@@ -1,6 +1,6 @@
 //! What it takes to put the wanted arguments where the boot loader finds them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hftune_model::Error;
 use hftune_model::finding::{Skipped, Verdict};
@@ -9,8 +9,7 @@ use hftune_model::setting::Artifact;
 use hftune_sys::Reader;
 
 use super::argument::{Argument, skip};
-use super::cmdline::{self, Token};
-use super::loader_spec::RECORD;
+use super::cmdline::{self, Token, which_wins};
 
 /// Where the arguments go on this host.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -25,20 +24,13 @@ pub struct Placed {
     pub warnings: Vec<String>,
 }
 
-/// An argument of the administrator that wins over ours, since the kernel takes the first one.
+/// An argument of the administrator that wins over ours: the kernel takes the first one, or the last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
     /// File and line.
     pub place: String,
     /// The word as written.
     pub word: String,
-}
-
-/// The words that hftune wrote last, which it may replace and take out.
-pub fn recorded(loader: &BootLoader) -> Vec<String> {
-    let text = loader.files.get(Path::new(RECORD));
-    let tokens = cmdline::tokens(text.map_or("", String::as_str));
-    tokens.iter().map(|token| token.raw.to_owned()).collect()
 }
 
 /// The word among these, ours left out, that decides what an argument is.
@@ -48,15 +40,6 @@ pub fn of_others<'a>(arguments: &'a str, ours: &[String], name: &str) -> Option<
         .filter(|token| !ours.iter().any(|word| word == token.raw))
         .collect();
     cmdline::effective(&not_ours, name).cloned()
-}
-
-/// The record of these words, as an artifact.
-pub fn record(words: &[String]) -> Artifact {
-    Artifact::File {
-        path: PathBuf::from(RECORD),
-        content: words.join(" ") + "\n",
-        mode: 0o644,
-    }
 }
 
 /// The setting that `conflicts` keep from being written.
@@ -70,8 +53,9 @@ pub fn overridden(argument: &Argument, conflicts: &[Conflict]) -> Skipped {
         &argument.name,
         Verdict::Overridden,
         format!(
-            "{} is there already, and the kernel takes the first {}=",
+            "{} is there already, and the kernel takes the {} {}=",
             list.join(", "),
+            which_wins(&argument.name),
             argument.name
         ),
         Some(format!(

@@ -1,76 +1,17 @@
-//! The three proofs of a boot argument: in the boot loader's files, on the running command line, in the kernel's acts.
-
-use std::path::{Path, PathBuf};
+//! Two of the three proofs of a boot argument: on the running command line, and in the kernel's acts.
 
 use hftune_model::finding::Proof;
-use hftune_model::host::BootKind;
 use hftune_model::{CpuSet, Error, Kind};
 use hftune_sys::Reader;
 
 use super::argument::{Argument, shown};
-use super::cmdline::{find, same_name};
-use super::loader_spec::{DEFAULT_GRUB, VARIABLE};
-use super::mkconfig::Template;
-use super::{bls, dropin, grub_default, kernel_cmdline, staged};
+use super::cmdline::{find, same_name, tokens};
 use crate::Context;
 use crate::threads;
 
 const ISOLATED: &str = "/sys/devices/system/cpu/isolated";
 const NOHZ_FULL: &str = "/sys/devices/system/cpu/nohz_full";
 const DEFAULT_AFFINITY: &str = "/proc/irq/default_smp_affinity";
-
-/// Whether the argument survives the next boot: every entry that is not for recovery has it, and so has the template
-/// from which the next kernel's entry is made.
-pub fn saved(argument: &Argument, cx: &Context<'_>, reader: &Reader<'_>) -> Proof {
-    let loader = &cx.host.boot_loader;
-    let entries = staged::entries(loader);
-    let mut places: Vec<(String, String)> = Vec::new();
-    match loader.kind {
-        BootKind::GrubMkconfig => {
-            let template = Template::read(&loader.files, |_, _| true);
-            if let Some((path, line)) = &template.reset
-                && find(&template.command_line(), &argument.name).is_none()
-            {
-                let by = format!(
-                    "{}:{line} assigns {} anew after {}",
-                    path.display(),
-                    dropin::VARIABLE,
-                    dropin::PATH
-                );
-                return Proof::Overridden(String::new(), by);
-            }
-            places.push((
-                "/etc/default/grub and grub.d".to_owned(),
-                template.command_line(),
-            ));
-        }
-        BootKind::Bls => {
-            if let Some(text) = loader.files.get(Path::new(DEFAULT_GRUB)) {
-                let value = grub_default::assignments(text, VARIABLE)
-                    .unwrap_or_default()
-                    .pop()
-                    .map(|last| last.value);
-                places.push((DEFAULT_GRUB.to_owned(), value.unwrap_or_default()));
-            }
-            if let Some(text) = loader.files.get(Path::new(kernel_cmdline::PATH)) {
-                places.push((kernel_cmdline::PATH.to_owned(), text.clone()));
-            }
-        }
-        _ if entries.is_empty() => {
-            return Proof::None("hftune does not know what boots this machine".to_owned());
-        }
-        _ => {}
-    }
-    if let Some(proof) = unreadable(loader.kind, cx, reader, entries.is_empty()) {
-        return proof;
-    }
-    places.extend(
-        entries
-            .into_iter()
-            .map(|entry| (entry.place(), entry.arguments)),
-    );
-    judge(argument, &places)
-}
 
 /// Whether the argument is in every one of these places, each with the command line that it gives.
 pub fn judge(argument: &Argument, places: &[(String, String)]) -> Proof {
@@ -99,42 +40,7 @@ pub fn judge(argument: &Argument, places: &[(String, String)]) -> Proof {
     }
 }
 
-/// Why the entries cannot be judged, where they cannot.
-fn unreadable(kind: BootKind, cx: &Context<'_>, reader: &Reader<'_>, none: bool) -> Option<Proof> {
-    if kind == BootKind::GrubMkconfig {
-        return none.then(|| match reader.text(staged::GRUB_CFG) {
-            Err(e) => failed(&e),
-            Ok(_) => Proof::Unknown(format!(
-                "{} has no entry that boots Linux",
-                staged::GRUB_CFG
-            )),
-        });
-    }
-    let names = match reader.list(bls::DIRECTORY) {
-        Err(e) => return Some(failed(&e)),
-        Ok(names) => names,
-    };
-    let left_out = names
-        .iter()
-        .filter(|name| {
-            Path::new(name)
-                .extension()
-                .is_some_and(|extension| extension == "conf")
-        })
-        .map(|name| PathBuf::from(bls::DIRECTORY).join(name))
-        .filter(|path| !cx.host.boot_loader.files.contains_key(path))
-        .find_map(|path| reader.text(&path).err());
-    if let Some(e) = left_out {
-        return Some(failed(&e));
-    }
-    none.then(|| {
-        Proof::Unknown(format!(
-            "{} has no entry that is not for rescue",
-            bls::DIRECTORY
-        ))
-    })
-}
-
+/// The proof that a file which cannot be read gives.
 pub fn failed(error: &Error) -> Proof {
     match error.kind {
         Kind::NeedsRoot => Proof::NotPermitted(error.to_string()),
@@ -144,13 +50,27 @@ pub fn failed(error: &Error) -> Proof {
 
 /// Whether the running kernel was booted with it.
 pub fn live(argument: &Argument, reader: &Reader<'_>) -> Proof {
-    match reader.text("/proc/cmdline") {
-        Err(e) => failed(&e),
-        Ok(text) => match find(&text, &argument.name).map(|token| token.value()) {
-            None => Proof::Differs(String::new()),
-            Some(value) => Proof::of(argument.is(value), shown(value)),
-        },
+    let text = match reader.text("/proc/cmdline") {
+        Err(e) => return failed(&e),
+        Ok(text) => text,
+    };
+    let Some(found) = find(&text, &argument.name) else {
+        return Proof::Differs(String::new());
+    };
+    let value = shown(found.value());
+    if argument.is(found.value()) {
+        return Proof::Holds(value);
     }
+    let running = Argument::new(found.name(), found.value());
+    let why = match (running.dropped_on(&text), running.isolates_nothing()) {
+        (Some(dropped), _) => format!(
+            "; the kernel dropped the later {dropped}, since the first {}= wins",
+            argument.name
+        ),
+        (None, Some(why)) => format!("; {why}"),
+        (None, None) => String::new(),
+    };
+    Proof::Differs(value + &why)
 }
 
 /// Whether the kernel acts on it. `booted`: whether it was booted with it.
@@ -167,11 +87,12 @@ pub fn effect(argument: &Argument, booted: bool, cx: &Context<'_>, reader: &Read
         };
         return match held(ISOLATED, &wanted, booted, reader) {
             Proof::Holds(value) if !wanted.is_empty() => strangers(value, &wanted, cx),
-            proof => proof,
+            proof => explained(proof, argument, booted, cx),
         };
     }
     if same_name(name, "nohz_full") {
-        return held(NOHZ_FULL, &cpus.list, booted, reader);
+        let proof = held(NOHZ_FULL, &cpus.list, booted, reader);
+        return explained(proof, argument, booted, cx);
     }
     if same_name(name, "rcu_nocbs") {
         return match reader.parsed(NOHZ_FULL, |text| CpuSet::parse_list(text, None)) {
@@ -199,6 +120,40 @@ fn held(path: &str, wanted: &CpuSet, booted: bool, reader: &Reader<'_>) -> Proof
         Err(e) => failed(&e),
         Ok(None) => missing(path, booted),
         Ok(Some(set)) => Proof::of(set == *wanted, set.to_string()),
+    }
+}
+
+/// Why a kernel that was booted with it does not act on it: where `isolcpus=` and `nohz_full=` name other CPUs, a kernel
+/// before 5.18, which has one mask for both, drops the later of the two (kernel/sched/isolation.c).
+fn explained(proof: Proof, argument: &Argument, booted: bool, cx: &Context<'_>) -> Proof {
+    let one_mask = cx
+        .host
+        .kernel
+        .version()
+        .is_none_or(|version| version < (5, 18));
+    let Proof::Differs(value) = &proof else {
+        return proof;
+    };
+    let other = if same_name(&argument.name, "isolcpus") {
+        "nohz_full"
+    } else {
+        "isolcpus"
+    };
+    let words = tokens(&cx.host.kernel.cmdline);
+    let at = |name: &str| words.iter().position(|token| same_name(token.name(), name));
+    match (at(other), at(&argument.name)) {
+        (Some(first), Some(ours)) if booted && one_mask && first < ours => {
+            let first = Argument::new(other, words[first].value());
+            let same = first.cpus().map(|cpus| cpus.list) == argument.cpus().map(|cpus| cpus.list);
+            if same {
+                return proof;
+            }
+            Proof::Differs(format!(
+                "{}; {first} comes first, and kernels before 5.18 drop a later list that differs",
+                if value.is_empty() { "not set" } else { value }
+            ))
+        }
+        _ => proof,
     }
 }
 

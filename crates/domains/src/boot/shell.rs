@@ -59,7 +59,8 @@ pub fn debian_menu(default_grub: &str, drop_in: &str) -> Option<String> {
     let output = run("sh", &["-c", &script])?;
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
-    Some(String::from_utf8(output.stdout).expect("text"))
+    let menu = String::from_utf8(output.stdout).expect("text");
+    Some(menu.replace(&at.to_string(), "/boot"))
 }
 
 /// Whether GRUB's own parser takes the text; `None` where grub-script-check is not installed.

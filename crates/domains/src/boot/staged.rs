@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hftune_model::host::{BootKind, BootLoader};
 
-use super::{bls, grub_cfg, grubenv};
+use super::{bls, grub_cfg, grubenv, tuned};
 
 /// `/boot/grub/grub.cfg` of Debian and Ubuntu.
 pub const GRUB_CFG: &str = "/boot/grub/grub.cfg";
@@ -18,6 +18,8 @@ pub struct Staged {
     pub line: usize,
     /// Its kernel's path as GRUB sees it.
     pub kernel: String,
+    /// Its arguments as they stand there.
+    pub options: String,
     /// Its arguments, variables of the boot loader replaced.
     pub arguments: String,
 }
@@ -36,19 +38,20 @@ impl Staged {
 
 /// All entries that are not for recovery.
 pub fn entries(loader: &BootLoader) -> Vec<Staged> {
-    if loader.kind == BootKind::GrubMkconfig {
-        let text = loader
-            .files
-            .get(Path::new(GRUB_CFG))
-            .map_or("", String::as_str);
+    if matches!(loader.kind, BootKind::GrubMkconfig | BootKind::Grub2Menu) {
+        let Some((path, text)) = menu(loader) else {
+            return Vec::new();
+        };
+        let words = tuned::in_menu(text).unwrap_or_default();
         return grub_cfg::entries(text)
             .into_iter()
             .filter(|entry| !entry.recovery)
             .map(|entry| Staged {
-                path: PathBuf::from(GRUB_CFG),
+                path: path.to_owned(),
                 line: entry.line,
                 kernel: entry.kernel,
-                arguments: entry.arguments,
+                arguments: tuned::expand(&entry.arguments, &words),
+                options: entry.arguments,
             })
             .collect();
     }
@@ -58,8 +61,23 @@ pub fn entries(loader: &BootLoader) -> Vec<Staged> {
             line: entry.line.unwrap_or(1),
             kernel: entry.kernel,
             arguments: expand(&entry.options, loader),
+            options: entry.options,
         })
         .collect()
+}
+
+/// The menu that a program made, where one boots the machine.
+pub fn menu(loader: &BootLoader) -> Option<(&Path, &str)> {
+    let mut files = loader.files.iter();
+    let (path, text) = match loader.kind {
+        BootKind::GrubMkconfig => files.find(|(path, _)| path.as_path() == Path::new(GRUB_CFG)),
+        BootKind::Grub2Menu => files.find(|(path, _)| {
+            path.as_path() != Path::new(GRUB_CFG)
+                && path.file_name().is_some_and(|name| name == "grub.cfg")
+        }),
+        _ => None,
+    }?;
+    Some((path, text))
 }
 
 /// The entries of the Boot Loader Specification that are not for rescue.
@@ -72,18 +90,12 @@ pub fn bls_entries(loader: &BootLoader) -> impl Iterator<Item = (&Path, bls::Ent
         .filter(|(_, entry)| !entry.rescue)
 }
 
-/// GRUB's environment block. On UEFI the usual name is a link to the file on the EFI partition, which is the one to
-/// write.
+/// GRUB's environment block, under the path at which it really is.
 pub fn environment(loader: &BootLoader) -> Option<(&Path, &str)> {
-    let mut blocks = loader
-        .files
-        .iter()
-        .filter(|(path, _)| path.file_name().is_some_and(|name| name == "grubenv"));
-    let first = blocks.next()?;
-    let chosen = blocks
-        .find(|(path, _)| path.starts_with("/boot/efi"))
-        .unwrap_or(first);
-    Some((chosen.0.as_path(), chosen.1.as_str()))
+    let mut files = loader.files.iter();
+    let (path, text) =
+        files.find(|(path, _)| path.file_name().is_some_and(|name| name == "grubenv"))?;
+    Some((path.as_path(), text.as_str()))
 }
 
 /// Puts the values of the environment block in place of `$NAME` and `${NAME}`, as GRUB's blscfg does.

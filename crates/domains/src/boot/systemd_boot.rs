@@ -15,9 +15,8 @@ use hftune_sys::Reader;
 use super::argument::{Argument, wanted};
 use super::by_hand::place_by_hand;
 use super::cmdline::{self, Edit};
-use super::placed::{
-    Conflict, Placed, cannot_edit, line, of_others, overridden, record, recorded, refuse, unread,
-};
+use super::placed::{Conflict, Placed, cannot_edit, line, of_others, overridden, refuse, unread};
+use super::record::Record;
 use super::{bls, kernel_cmdline, proof};
 use crate::Context;
 
@@ -166,7 +165,7 @@ fn rebuild(cx: &Context<'_>, words: &str) -> String {
 /// Where the arguments go.
 pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
     let loader = &cx.host.boot_loader;
-    let ours = recorded(loader);
+    let ours = Record::of(loader).words;
     let unified = boots_unified(loader);
     let mut holders: Vec<Place<'_>> = Vec::from_iter(template(cx));
     holders.extend(entries(loader));
@@ -196,7 +195,8 @@ pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
         let options =
             Edit::new(&place.arguments, &ours, &placed.kept).apply(place.arguments.trim_end());
         let line = place.command_line(&options).unwrap_or(options);
-        cmdline::too_long(&line).map(|why| format!("{}: {why}", place.shown))
+        cmdline::too_long(&line, &cx.host.kernel.architecture)
+            .map(|why| format!("{}: {why}", place.shown))
     });
     if let Some(why) = too_long {
         let refused = std::mem::take(&mut placed.kept);
@@ -270,15 +270,12 @@ fn write(cx: &Context<'_>, holders: &[Place<'_>], ours: &[String], placed: &mut 
         placed.skipped.extend(refuse(&kept, reason, None));
         return;
     }
-    let words: Vec<String> = placed
-        .kept
-        .iter()
-        .map(ToString::to_string)
-        .filter(|word| written.contains(word))
-        .collect();
-    if !words.is_empty() {
-        placed.artifacts.push(record(&words));
-    }
+    let words = placed.kept.iter().map(ToString::to_string);
+    let record = Record {
+        words: words.filter(|word| written.contains(word)).collect(),
+        entries: Record::of(&cx.host.boot_loader).entries,
+    };
+    placed.artifacts.extend(record.artifact());
     placed.artifacts.append(&mut files);
 }
 
@@ -290,7 +287,7 @@ fn nowhere(cx: &Context<'_>, wanted: &[Argument], unified: bool) -> Placed {
             "{} carries its own command line, which hftune does not edit",
             images(loader)
         );
-        return place_by_hand(&cx.host.kernel.cmdline, wanted, &why, |missing| {
+        return place_by_hand(&cx.host.kernel, wanted, &why, |missing| {
             let words = line(missing);
             let running = without_loader_words(&cx.host.kernel.cmdline);
             format!(
@@ -305,7 +302,7 @@ fn nowhere(cx: &Context<'_>, wanted: &[Argument], unified: bool) -> Placed {
         "systemd-boot boots this machine, and no entry for a kernel can be read in {}",
         ENTRY_DIRECTORIES.join(", ")
     );
-    place_by_hand(&cx.host.kernel.cmdline, wanted, &why, |missing| {
+    place_by_hand(&cx.host.kernel, wanted, &why, |missing| {
         format!(
             "run it as root; or add to the options line of the entry, and to {}, then reboot: {}",
             kernel_cmdline::PATH,

@@ -73,11 +73,17 @@ impl Machine {
         let desired = self.desire();
         if let Some(setting) = desired.settings.first() {
             for artifact in &setting.artifacts {
-                if let Artifact::File { path, content, .. } = artifact {
-                    self.host
-                        .boot_loader
-                        .files
-                        .insert(path.clone(), content.clone());
+                let files = &mut self.host.boot_loader.files;
+                match artifact {
+                    Artifact::File { path, content, .. } => {
+                        files.insert(path.clone(), content.clone());
+                    }
+                    Artifact::Variable { path, name, value } => {
+                        let value = super::grubenv::escape(value);
+                        let block = super::grubenv::set(&files[path], name, &value).unwrap();
+                        files.insert(path.clone(), block);
+                    }
+                    _ => {}
                 }
             }
         }
@@ -86,6 +92,15 @@ impl Machine {
 
     fn file(&self, path: &str) -> &str {
         &self.host.boot_loader.files[Path::new(path)]
+    }
+
+    fn put(&mut self, path: &str, text: &str) {
+        let files = &mut self.host.boot_loader.files;
+        files.insert(path.into(), text.to_owned());
+    }
+
+    fn drop(&mut self, path: &str) {
+        self.host.boot_loader.files.remove(Path::new(path));
     }
 
     /// The verdicts over a tree that holds the boot files and these kernel files.
@@ -206,7 +221,7 @@ fn debian_from_stock_to_booted() {
     assert!(
         isolcpus
             .reason
-            .contains("missing in /boot/grub/grub.cfg:17"),
+            .contains("the entry lacks it: /boot/grub/grub.cfg:17"),
         "{}",
         isolcpus.reason
     );
@@ -223,6 +238,26 @@ fn debian_from_stock_to_booted() {
     for finding in machine.verify(&BOOTED).values() {
         assert_eq!(finding.verdict, Verdict::Ok, "{finding:?}");
     }
+}
+
+/// What becomes of a menu where no program can be started.
+fn in_tree(machine: &Machine, menu: &str) -> String {
+    let mut machine = Machine {
+        host: machine.host.clone(),
+        profile: machine.profile.clone(),
+        cpus: machine.cpus.clone(),
+    };
+    let files = &mut machine.host.boot_loader.files;
+    files.insert("/boot/grub/grub.cfg".into(), menu.to_owned());
+    let desired = machine.desire();
+    let made = desired.settings[0]
+        .artifacts
+        .iter()
+        .find_map(|artifact| match artifact {
+            Artifact::Made { in_tree, .. } => Some(in_tree[0].1.clone()),
+            _ => None,
+        });
+    made.expect("update-grub runs")
 }
 
 #[test]
@@ -249,6 +284,15 @@ fn what_debians_own_script_makes_of_it_is_understood() {
         2,
         "the recovery entry is left alone"
     );
+    // Where no program can be started, hftune makes the same of the stock menu.
+    let stock = shell::debian_menu(machine.file("/etc/default/grub"), "").expect("as above");
+    let by_hand = in_tree(&machine, &stock);
+    assert_eq!(by_hand, menu);
+    // And back.
+    machine.cpus.isolated = "4-7".parse().unwrap();
+    let other = in_tree(&machine, &menu);
+    assert_eq!(other, menu.replace("2-7", "4-7"));
+    machine.cpus.isolated = "2-7".parse().unwrap();
     machine
         .host
         .boot_loader
@@ -365,7 +409,7 @@ fn rhel_from_stock_to_a_changed_profile_and_back() {
     );
     assert_eq!(
         machine.file("/var/lib/hftune/boot-arguments"),
-        format!("{OURS}\n")
+        format!("{OURS}\nentry 0123-0-rescue.conf\nentry 0123-5.14.conf\n")
     );
     let order: Vec<_> = desired.settings[0]
         .artifacts
@@ -415,7 +459,7 @@ fn rhel_from_stock_to_a_changed_profile_and_back() {
     );
     let reason = machine.verify(&STOCK)["boot/nohz_full"].reason.clone();
     assert!(
-        reason.contains("missing in /boot/loader/entries/0123-5.15.conf:2"),
+        reason.contains("the entry lacks it: /boot/loader/entries/0123-5.15.conf:2"),
         "{reason}"
     );
 }
@@ -661,4 +705,404 @@ fn flags_without_domain_isolate_nothing() {
     ];
     let finding = &machine.verify(&kernel)["boot/isolcpus"];
     assert_eq!(finding.effect, Proof::Holds(String::new()));
+}
+
+#[test]
+fn template_and_staged_are_told_apart() {
+    let reason = |drop_from: &str| {
+        let mut machine = Machine::new(BootKind::Bls, &RHEL);
+        machine.set_up();
+        let text = machine.file(drop_from).replace(" nohz_full=2-7", "");
+        machine.put(drop_from, &text);
+        machine.verify(&BOOTED)["boot/nohz_full"].reason.clone()
+    };
+    assert_eq!(
+        reason("/etc/kernel/cmdline"),
+        "saved: the next kernel will lack it: /etc/kernel/cmdline"
+    );
+    assert_eq!(
+        reason("/etc/default/grub"),
+        "saved: the next grub2-mkconfig will lack it: /etc/default/grub"
+    );
+    assert_eq!(
+        reason(ENTRY),
+        format!("saved: the entry lacks it: {ENTRY}:3")
+    );
+}
+
+#[test]
+fn a_file_of_another_value_is_told_with_it() {
+    let mut machine = Machine::new(BootKind::Bls, &RHEL);
+    machine.set_up();
+    for path in [ENTRY, "/etc/kernel/cmdline"] {
+        let text = machine
+            .file(path)
+            .replace("irqaffinity=0-1", "irqaffinity=7");
+        machine.put(path, &text);
+    }
+    machine.put("/boot/loader/entries/0123-6.conf", "linux /v\noptions ro\n");
+    assert_eq!(
+        machine.verify(&BOOTED)["boot/irqaffinity"].reason,
+        format!(
+            "saved: the entry has 7: {ENTRY}:3, and 1 more of 2 entries differ; the next kernel will get 7: \
+             /etc/kernel/cmdline"
+        )
+    );
+}
+
+fn with_tuned(words: &str) -> Machine {
+    let mut machine = Machine::new(BootKind::Bls, &RHEL);
+    let block = format!(
+        "{:#<1024}",
+        format!("# GRUB Environment Block\ntuned_params={words}\n")
+    );
+    machine.put("/boot/grub2/grubenv", &block);
+    machine
+}
+
+#[test]
+fn tuned_s_first_wins_argument_loses_and_that_is_said() {
+    let mut machine = with_tuned("skew_tick=1 isolcpus=4-7 nohz_full=2-7");
+    let desired = machine.set_up();
+    assert!(
+        machine
+            .file(ENTRY)
+            .contains(&format!("{OURS} $tuned_params"))
+    );
+    assert_eq!(desired.warnings.len(), 1, "{:?}", desired.warnings);
+    let remark = "tuned adds isolcpus=4-7 (tuned_params in /boot/grub2/grubenv), but the kernel drops it, since the first \
+                  isolcpus= wins; to take it away: tuned-adm off";
+    assert!(desired.warnings[0].starts_with(&format!("boot/isolcpus: {remark}")));
+    let isolcpus = &machine.verify(&BOOTED)["boot/isolcpus"];
+    assert_eq!(isolcpus.verdict, Verdict::Ok);
+    assert!(isolcpus.reason.starts_with(remark), "{}", isolcpus.reason);
+}
+
+#[test]
+fn tuned_s_last_wins_argument_wins_and_the_command_is_named() {
+    let mut machine = with_tuned("irqaffinity=0");
+    machine.set_up();
+    assert!(machine.file(ENTRY).contains("irqaffinity=0-1"));
+    let irqaffinity = &machine.verify(&BOOTED)["boot/irqaffinity"];
+    assert_eq!(irqaffinity.verdict, Verdict::Overridden);
+    assert_eq!(
+        irqaffinity.reason,
+        "tuned adds irqaffinity=0 (tuned_params in /boot/grub2/grubenv), and the kernel takes the last irqaffinity="
+    );
+    assert!(
+        irqaffinity
+            .fix
+            .as_ref()
+            .unwrap()
+            .starts_with("tuned-adm off")
+    );
+    // An entry without the variable does not get tuned's words.
+    let entry = machine.file(ENTRY).replace(" $tuned_params", "");
+    machine.put(ENTRY, &entry);
+    assert_eq!(
+        machine.verify(&BOOTED)["boot/irqaffinity"].verdict,
+        Verdict::Ok
+    );
+}
+
+#[test]
+fn what_tuned_keeps_for_later_counts_where_the_block_says_nothing() {
+    let mut machine = Machine::new(BootKind::Bls, &RHEL);
+    machine.put(
+        "/etc/tuned/bootcmdline",
+        "# tuned\nTUNED_BOOT_CMDLINE=\"nohz_full=4-7\"\nTUNED_BOOT_INITRD_ADD=\"\"\n",
+    );
+    let warnings = machine.set_up().warnings;
+    assert!(
+        warnings[0].starts_with(
+            "boot/nohz_full: tuned adds nohz_full=4-7 (/etc/tuned/bootcmdline:2), but"
+        ),
+        "{warnings:?}"
+    );
+}
+
+#[test]
+fn on_debian_tuned_comes_first() {
+    let mut machine = debian();
+    let menu = DEBIAN_CFG
+        .replace(
+            "set default",
+            "set tuned_params=\"isolcpus=4-7\"\nset default",
+        )
+        .replace("ro  quiet", "ro  quiet $tuned_params");
+    machine.put("/boot/grub/grub.cfg", &menu);
+    machine.set_up();
+    let made = in_tree(&machine, &menu);
+    assert!(
+        made.contains(&format!("quiet $tuned_params {OURS}")),
+        "{made}"
+    );
+    machine.put("/boot/grub/grub.cfg", &made);
+    // Running the program again would not help.
+    assert_eq!(stale(&machine.desire()), Some(false));
+    let isolcpus = &machine.verify(&STOCK)["boot/isolcpus"];
+    assert_eq!(isolcpus.verdict, Verdict::Overridden, "{isolcpus:?}");
+    assert!(
+        isolcpus
+            .reason
+            .contains("the kernel takes the first isolcpus=")
+    );
+    assert_eq!(
+        machine.verify(&STOCK)["boot/nohz_full"].verdict,
+        Verdict::RebootPending
+    );
+}
+
+#[test]
+fn on_debian_an_argument_beside_tuned_s_own_line_is_found() {
+    let mut machine = debian();
+    let tuned = "GRUB_CMDLINE_LINUX_DEFAULT=\"${GRUB_CMDLINE_LINUX_DEFAULT:+$GRUB_CMDLINE_LINUX_DEFAULT }\\$tuned_params\"\n";
+    let own = format!("A=1\nGRUB_CMDLINE_LINUX_DEFAULT=\"quiet isolcpus=4-7\"\n\n{tuned}");
+    let seen = shell::value(&[&own], "GRUB_CMDLINE_LINUX_DEFAULT").unwrap();
+    assert_eq!(seen, "quiet isolcpus=4-7 $tuned_params");
+    machine.put("/etc/default/grub", &own);
+    let skipped = &machine.desire().skipped[0];
+    assert_eq!(skipped.verdict, Verdict::Overridden);
+    assert!(
+        skipped
+            .reason
+            .starts_with("isolcpus=4-7 at /etc/default/grub:2 is there already"),
+        "{}",
+        skipped.reason
+    );
+}
+
+#[test]
+fn an_argument_in_the_other_variable_of_the_template_is_named_where_it_wins() {
+    let mut machine = Machine::new(BootKind::Bls, &RHEL);
+    machine.put(
+        "/etc/default/grub",
+        "GRUB_CMDLINE_LINUX=\"crashkernel=1G\"\nGRUB_CMDLINE_LINUX_DEFAULT=\"isolcpus=1 irqaffinity=3\"\n",
+    );
+    let desired = machine.set_up();
+    // The first isolcpus= wins, and ours comes first; the last irqaffinity= wins, and theirs comes last.
+    assert_eq!(ids(&desired), ["boot/isolcpus", "boot/nohz_full"]);
+    let skipped = &desired.skipped[0];
+    assert_eq!(skipped.verdict, Verdict::Overridden);
+    assert_eq!(
+        skipped.reason,
+        "irqaffinity=3 at /etc/default/grub:2 is there already, and the kernel takes the last irqaffinity="
+    );
+    assert_eq!(
+        machine.verify(&BOOTED)["boot/isolcpus"].verdict,
+        Verdict::Ok
+    );
+}
+
+#[test]
+fn a_missing_template_is_left_missing_and_that_is_said() {
+    let mut machine = Machine::new(BootKind::Bls, &RHEL);
+    machine.drop("/etc/kernel/cmdline");
+    let desired = machine.set_up();
+    assert_eq!(desired.settings.len(), 3);
+    assert!(
+        desired.warnings[0]
+            .starts_with("there is no /etc/kernel/cmdline, so kernel-install gives a new kernel"),
+        "{:?}",
+        desired.warnings
+    );
+    assert!(
+        !machine
+            .host
+            .boot_loader
+            .files
+            .contains_key(Path::new("/etc/kernel/cmdline"))
+    );
+    // The distribution's own is one, and it is overridden by a whole one.
+    let mut machine = Machine::new(BootKind::Bls, &RHEL);
+    machine.drop("/etc/kernel/cmdline");
+    machine.put("/usr/lib/kernel/cmdline", "root=/dev/vda ro\n");
+    assert!(machine.set_up().warnings.is_empty());
+    assert_eq!(
+        machine.file("/etc/kernel/cmdline"),
+        format!("root=/dev/vda ro {OURS}\n")
+    );
+}
+
+#[test]
+fn what_the_running_kernel_dropped_is_recognised() {
+    let mut machine = Machine::new(BootKind::Bls, &RHEL);
+    machine.set_up();
+    let booted_with = |machine: &mut Machine, line: &str, isolated: &str, nohz_full: &str| {
+        machine.host.kernel.cmdline = line.to_owned();
+        machine.verify(&[
+            ("/proc/cmdline", line),
+            ("/sys/devices/system/cpu/isolated", isolated),
+            ("/sys/devices/system/cpu/nohz_full", nohz_full),
+            BOOTED[3],
+        ])
+    };
+    // Ours first: it holds, and the other is told.
+    let found = booted_with(
+        &mut machine,
+        &format!("{OURS} isolcpus=4-7"),
+        "2-7\n",
+        "2-7\n",
+    );
+    assert_eq!(found["boot/isolcpus"].verdict, Verdict::Ok);
+    assert!(
+        found["boot/isolcpus"]
+            .reason
+            .contains("booted with isolcpus=4-7 as well and dropped it"),
+        "{}",
+        found["boot/isolcpus"].reason
+    );
+    // Ours second: it was dropped.
+    let found = booted_with(
+        &mut machine,
+        &format!("isolcpus=4-7 {OURS}"),
+        "4-7\n",
+        "2-7\n",
+    );
+    assert_eq!(
+        found["boot/isolcpus"].live,
+        Proof::Differs(
+            "4-7; the kernel dropped the later isolcpus=managed_irq,domain,2-7, since the first isolcpus= wins".to_owned()
+        )
+    );
+    assert_eq!(
+        found["boot/isolcpus"].reason,
+        "saved; the running kernel was booted with 4-7; the kernel dropped the later \
+         isolcpus=managed_irq,domain,2-7, since the first isolcpus= wins"
+    );
+    // One mask for both, up to 5.17.
+    machine.host.kernel.release = "4.18.0-553.el8".to_owned();
+    let line = "isolcpus=4-7 nohz_full=2-7";
+    let found = booted_with(&mut machine, line, "4-7\n", "\n");
+    assert_eq!(
+        found["boot/nohz_full"].effect,
+        Proof::Differs(
+            "not set; isolcpus=4-7 comes first, and kernels before 5.18 drop a later list that differs".to_owned()
+        )
+    );
+    machine.host.kernel.release = "6.12.0".to_owned();
+    let found = booted_with(&mut machine, line, "4-7\n", "\n");
+    assert_eq!(
+        found["boot/nohz_full"].effect,
+        Proof::Differs(String::new())
+    );
+    // Without the flag domain.
+    let found = booted_with(&mut machine, "isolcpus=managed_irq,2-7", "\n", "\n");
+    assert_eq!(
+        found["boot/isolcpus"].live,
+        Proof::Differs(
+            "managed_irq,2-7; without the flag domain it isolates nothing from the scheduler"
+                .to_owned()
+        )
+    );
+}
+
+#[test]
+fn a_profile_without_the_flag_domain_is_told_what_that_means() {
+    let mut machine = Machine::new(BootKind::Bls, &RHEL);
+    let value = BootValue::Text("managed_irq,{isolated}".to_owned());
+    machine.profile.boot.insert("isolcpus".to_owned(), value);
+    let desired = machine.set_up();
+    assert_eq!(
+        desired.warnings,
+        ["boot/isolcpus: without the flag domain it isolates nothing from the scheduler"]
+    );
+    let kernel = [
+        (
+            "/proc/cmdline",
+            "isolcpus=managed_irq,2-7 nohz_full=2-7 irqaffinity=0-1\n",
+        ),
+        ("/sys/devices/system/cpu/isolated", "\n"),
+        BOOTED[2],
+        BOOTED[3],
+    ];
+    let isolcpus = &machine.verify(&kernel)["boot/isolcpus"];
+    assert_eq!(isolcpus.verdict, Verdict::Ok);
+    assert!(
+        isolcpus
+            .reason
+            .contains("isolates nothing from the scheduler")
+    );
+}
+
+/// For each kind of place: a command line that is a byte too long with ours is refused, and one byte shorter is taken.
+#[test]
+fn the_limit_of_the_command_line_holds_for_every_kind() {
+    let block = |words: &str| {
+        let text = format!("# GRUB Environment Block\nkernelopts=ro\ntuned_params={words}\n");
+        format!("{text:#<1024}")
+    };
+    let fill = |kind: &str, x: &str| -> Machine {
+        match kind {
+            "menu" => {
+                let mut machine = debian();
+                let menu = format!("menuentry 'x' {{\nlinux /v {x}\n}}\n");
+                machine.put("/boot/grub/grub.cfg", &menu);
+                machine
+            }
+            "files of the menu" => {
+                let mut machine = debian();
+                let text = format!("GRUB_CMDLINE_LINUX_DEFAULT=\"{x}\"\n");
+                machine.put("/etc/default/grub", &text);
+                machine.put("/boot/grub/grub.cfg", "menuentry 'x' {\nlinux /v ro\n}\n");
+                machine
+            }
+            "entry" => {
+                let entry = format!("linux /v\noptions {x}\n");
+                Machine::new(BootKind::Bls, &[(ENTRY, &entry)])
+            }
+            "block" => {
+                // The block itself is full long before: what the entry adds counts.
+                let entry = format!("linux /v\noptions {} $kernelopts\n", &x[3..]);
+                Machine::new(
+                    BootKind::Bls,
+                    &[(ENTRY, &entry), ("/boot/grub2/grubenv", &block("a"))],
+                )
+            }
+            "template" => {
+                let files = [
+                    (ENTRY, "linux /v\noptions ro\n"),
+                    ("/etc/kernel/cmdline", x),
+                ];
+                Machine::new(BootKind::Bls, &files)
+            }
+            "default" => {
+                let text = format!("GRUB_CMDLINE_LINUX=\"{x}\"\n");
+                let files = [
+                    (ENTRY, "linux /v\noptions ro\n"),
+                    ("/etc/default/grub", text.as_str()),
+                ];
+                Machine::new(BootKind::Bls, &files)
+            }
+            _ => unreachable!(),
+        }
+    };
+    let room = 2047 - "BOOT_IMAGE=(hd0,gpt1)/v ".len() - OURS.len() - 1;
+    for kind in [
+        "menu",
+        "files of the menu",
+        "entry",
+        "block",
+        "template",
+        "default",
+    ] {
+        let fits = fill(kind, &"x".repeat(room)).desire();
+        assert_eq!(fits.settings.len(), 3, "{kind}: {:?}", fits.skipped);
+        let machine = fill(kind, &"x".repeat(room + 1));
+        let refused = machine.desire();
+        assert!(refused.settings.is_empty(), "{kind}");
+        for skipped in &refused.skipped {
+            assert_eq!(skipped.verdict, Verdict::NotPermitted, "{kind}");
+            assert!(
+                skipped
+                    .reason
+                    .contains("would be 2048 bytes long, and the kernel takes 2047"),
+                "{kind}: {}",
+                skipped.reason
+            );
+        }
+        let mut other = machine;
+        other.host.kernel.architecture = "s390x".to_owned();
+        assert_eq!(other.desire().settings.len(), 3, "{kind}");
+    }
 }
