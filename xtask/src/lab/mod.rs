@@ -20,6 +20,7 @@ mod scenario;
 mod scenario_main;
 mod scenario_stock;
 mod snapshot;
+mod steps;
 mod tree;
 mod tree_files;
 mod tuned_state;
