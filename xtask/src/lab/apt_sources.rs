@@ -6,6 +6,9 @@ use anyhow::Result;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// Suites by which a source of Debian is known.
+const DEBIAN_SUITES: [&str; 6] = ["bookworm", "trixie", "forky", "sid", "stable", "oldstable"];
+
 /// One `deb` source: the fields of a deb822 stanza, in the order written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
@@ -93,8 +96,11 @@ pub fn files(apt_dir: &Path) -> Vec<PathBuf> {
 
 /// The machine's source for `suite`, reduced to that suite.
 pub fn for_suite(sources: &[Source], suite: &str) -> Option<Source> {
+    // Other archives have suites of these names too, with components of their own.
     let serves = |source: &&Source| {
-        source.is_enabled_binary() && source.words("Suites").any(|word| word == suite)
+        source.is_enabled_binary()
+            && source.words("Suites").any(|word| word == suite)
+            && source.words("Components").any(|word| word == "main")
     };
     sources
         .iter()
@@ -105,6 +111,14 @@ pub fn for_suite(sources: &[Source], suite: &str) -> Option<Source> {
 /// The source of the backports of `suite`: same archive, same options, same key.
 pub fn backports_of(sources: &[Source], suite: &str) -> Option<Source> {
     for_suite(sources, suite).map(|source| source.with("Suites", &format!("{suite}-backports")))
+}
+
+/// The source of `suite` of Debian over a network or from a file, derived from whatever of Debian the machine reads: every archive of it has all suites.
+pub fn debian(sources: &[Source], suite: &str) -> Option<Source> {
+    let serving = std::iter::once(suite).chain(DEBIAN_SUITES);
+    let mut found = serving.filter_map(|serving| for_suite(sources, serving));
+    let source = found.find(|source| source.mirror().is_some())?;
+    Some(source.with("Suites", suite))
 }
 
 /// Parses a deb822 `.sources` file. A continuation line (an embedded key) stays with its field.
@@ -224,6 +238,19 @@ Components: main
         let sources = parse_deb822(DEB822);
         assert_eq!(for_suite(&sources, "trixie"), None);
         assert_eq!(for_suite(&sources, "sid"), None);
+    }
+
+    #[test]
+    fn any_suite_of_debian_leads_to_every_other() {
+        let derived = debian(&parse_deb822(DEB822), "sid").expect("bookworm is configured");
+        assert!(derived.to_deb822().contains("\nSuites: sid\n"));
+        for other in [
+            "deb http://m.example/ubuntu jammy main",
+            "deb http://m.example/tool bookworm stable",
+            "deb cdrom:[Debian]/ bookworm main",
+        ] {
+            assert_eq!(debian(&parse_list(other), "sid"), None, "{other}");
+        }
     }
 
     #[test]

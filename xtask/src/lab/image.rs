@@ -4,7 +4,7 @@ use super::boot_sectors::{self, PARTITION_SECTOR, SECTOR};
 use super::cache::{self, Cache};
 use super::guest::{self, Guest, Options};
 use super::machine::Clock;
-use super::{recipe, tree, tree_files};
+use super::{bls_grub, boot_entries, recipe, tree, tree_files};
 use crate::progress::say;
 use crate::tool;
 use anyhow::{Context, Result, ensure};
@@ -27,6 +27,32 @@ const FILE_SYSTEM_FEATURES: &str = "none,has_journal,ext_attr,resize_inode,dir_i
 /// GRUB needs these to reach the modules in `/boot/grub`.
 const CORE_MODULES: [&str; 3] = ["biosdisk", "part_msdos", "ext2"];
 
+/// Where the guest's GRUB takes its menu from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Menu {
+    /// `grub.cfg` as the guest's own `update-grub` writes it: Debian and Ubuntu.
+    GrubCfg,
+    /// Entries in `/boot/loader/entries`, read by `blscfg`: the RHEL family and Fedora.
+    Entries,
+}
+
+impl Menu {
+    /// The name under which its disks are cached. None may begin with another and a dash.
+    fn kind(self) -> &'static str {
+        match self {
+            Self::GrubCfg => "disk",
+            Self::Entries => "bls",
+        }
+    }
+
+    fn key(self) -> String {
+        match self {
+            Self::GrubCfg => recipe::disk_key(FORMAT),
+            Self::Entries => recipe::bls_disk_key(FORMAT, boot_entries::FORMAT),
+        }
+    }
+}
+
 /// A disk that boots, and the key that opens a shell on it.
 pub struct Image {
     /// Raw disk.
@@ -45,26 +71,26 @@ impl Image {
 }
 
 /// The image, from the cache or built now.
-pub fn ensure(logs: &Path) -> Result<Image> {
+pub fn ensure(menu: Menu, logs: &Path) -> Result<Image> {
     let cache = Cache::open()?;
-    let key = recipe::disk_key(FORMAT);
-    let entry = cache.entry("disk", &key);
+    let key = menu.key();
+    let entry = cache.entry(menu.kind(), &key);
     if entry.is_dir() {
         return Ok(Image::in_folder(&entry));
     }
     let tree = tree::ensure(&cache)?;
     let partial = guest::with_one_retry(&logs.join("image"), || {
-        let partial = cache.begin("disk")?;
-        make_disk(&tree, &partial)?;
-        settle(&Image::in_folder(&partial), &logs.join("image"))?;
+        let partial = cache.begin(menu.kind())?;
+        make_disk(menu, &tree, &partial)?;
+        settle(menu, &Image::in_folder(&partial), &logs.join("image"))?;
         Ok(partial)
     })?;
-    let entry = cache.commit(&partial, "disk", &key)?;
+    let entry = cache.commit(&partial, menu.kind(), &key)?;
     say(format!("image ready: {}", entry.display()));
     Ok(Image::in_folder(&entry))
 }
 
-fn make_disk(tree: &Path, folder: &Path) -> Result<()> {
+fn make_disk(menu: Menu, tree: &Path, folder: &Path) -> Result<()> {
     say("making the guest's disk");
     let image = Image::in_folder(folder);
     let log = folder.join("disk.log");
@@ -76,7 +102,19 @@ fn make_disk(tree: &Path, folder: &Path) -> Result<()> {
             .arg(&stage),
         &log,
     )?;
+    if menu == Menu::Entries {
+        bls_grub::unpack(&stage, &folder.join("apt"), &log)?;
+    }
     customize(&stage, &image.key, &log)?;
+    grub_modules(&stage)?;
+    match menu {
+        Menu::GrubCfg => first_grub_menu(&stage, &log)?,
+        Menu::Entries => {
+            tree_files::write(&stage, &recipe::BLS_FILES)?;
+            let kernel = newest(&stage.join("boot"), "vmlinuz-")?;
+            boot_entries::write(&stage, kernel.trim_start_matches("vmlinuz-"), &log)?;
+        }
+    }
     let core = core_image(&stage, &log)?;
     let boot = fs::read(stage.join("usr/lib/grub/i386-pc/boot.img"))?;
 
@@ -152,13 +190,11 @@ fn customize(stage: &Path, key: &Path, log: &Path) -> Result<()> {
             "68667475006e65006c61620000000001\n",
         )?;
     }
-    first_grub_menu(stage)
+    Ok(())
 }
 
-/// GRUB's modules, and a menu that boots once; the guest's own `update-grub` writes the real one.
-fn first_grub_menu(stage: &Path) -> Result<()> {
-    let boot = stage.join("boot");
-    let modules = boot.join("grub/i386-pc");
+fn grub_modules(stage: &Path) -> Result<()> {
+    let modules = stage.join("boot/grub/i386-pc");
     fs::create_dir_all(&modules)?;
     for entry in fs::read_dir(stage.join("usr/lib/grub/i386-pc"))?.flatten() {
         let path = entry.path();
@@ -169,6 +205,12 @@ fn first_grub_menu(stage: &Path) -> Result<()> {
             fs::copy(&path, modules.join(entry.file_name()))?;
         }
     }
+    Ok(())
+}
+
+/// A menu that boots once; the guest's own `update-grub` writes the real one.
+fn first_grub_menu(stage: &Path, log: &Path) -> Result<()> {
+    let boot = stage.join("boot");
     let kernel = newest(&boot, "vmlinuz-")?;
     let initrd = newest(&boot, "initrd.img-")?;
     let uuid = recipe::ROOT_UUID;
@@ -179,7 +221,12 @@ fn first_grub_menu(stage: &Path) -> Result<()> {
              initrd /boot/{initrd}\nboot\n"
         ),
     )?;
-    Ok(())
+    tool::run_logged(
+        tool::command("chroot")
+            .arg(stage)
+            .args(["grub-editenv", "/boot/grub/grubenv", "create"]),
+        log,
+    )
 }
 
 fn newest(boot: &Path, prefix: &str) -> Result<String> {
@@ -211,18 +258,13 @@ fn core_image(stage: &Path, log: &Path) -> Result<Vec<u8>> {
     let path = stage.join("tmp/core.img");
     let core = fs::read(&path)?;
     fs::remove_file(path)?;
-    tool::run_logged(
-        tool::command("chroot")
-            .arg(stage)
-            .args(["grub-editenv", "/boot/grub/grubenv", "create"]),
-        log,
-    )?;
     Ok(core)
 }
 
 /// Boots the disk for good once: the first boot writes what only a first boot writes, and the guest's own
-/// `update-grub` writes the menu, so that what a scenario calls stock is what an installed machine has.
-fn settle(image: &Image, logs: &Path) -> Result<()> {
+/// `update-grub`, where it is to have a say, writes the menu. What a scenario calls stock is then what an installed
+/// machine has.
+fn settle(menu: Menu, image: &Image, logs: &Path) -> Result<()> {
     say("first boot: settling the image");
     let guest = Guest::boot(
         image,
@@ -232,18 +274,15 @@ fn settle(image: &Image, logs: &Path) -> Result<()> {
             clock: Clock::Host,
         },
     )?;
-    let answer = guest
+    if menu == Menu::GrubCfg {
+        guest.control().read("update-grub")?;
+    }
+    let failed = guest
         .control()
-        .run("update-grub && systemctl --failed --no-legend --plain && sync")?;
+        .read("systemctl --failed --no-legend --plain && sync")?;
     ensure!(
-        answer.code == Some(0),
-        "update-grub failed in the guest: {}",
-        answer.stderr
-    );
-    ensure!(
-        answer.stdout.trim().is_empty(),
-        "units failed in the guest's first boot:\n{}",
-        answer.stdout
+        failed.trim().is_empty(),
+        "units failed in the guest's first boot:\n{failed}"
     );
     guest.power_off(Duration::from_secs(90))
 }

@@ -3,7 +3,10 @@
 //! No KVM, no loop device, no mount and no network for the guest are needed; root only to install tools and to build
 //! the image, which is cached.
 
+mod apt_private;
 mod apt_sources;
+mod bls_grub;
+mod boot_entries;
 mod boot_sectors;
 mod cache;
 mod checks;
@@ -17,9 +20,11 @@ mod measure;
 mod packages;
 mod recipe;
 mod scenario;
+mod scenario_bls;
 mod scenario_main;
 mod scenario_stock;
 mod snapshot;
+mod steps;
 mod tree;
 mod tree_files;
 mod tuned_state;
@@ -28,7 +33,7 @@ use crate::skip::skip;
 use crate::{static_build, workspace};
 use anyhow::Result;
 use clap::Subcommand;
-use image::Image;
+use image::{Image, Menu};
 use machine::Clock;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -51,7 +56,12 @@ enum Job {
         #[command(flatten)]
         binary: Binary,
     },
-    /// Build the guest's image and cache it
+    /// Run the main job where GRUB reads /boot/loader/entries, a new kernel's entry included
+    Bls {
+        #[command(flatten)]
+        binary: Binary,
+    },
+    /// Build the guests' images and cache them
     Image,
     /// Start a guest that stays, with hftune in it
     Up {
@@ -97,6 +107,15 @@ pub fn run_main() -> Result<ExitCode> {
     })
 }
 
+/// Runs the scenario of the boot entries with a freshly built hftune, as `cargo xtask test` does.
+pub fn run_bls() -> Result<ExitCode> {
+    run(Args {
+        job: Job::Bls {
+            binary: Binary { binary: None },
+        },
+    })
+}
+
 /// Runs the lab.
 pub fn run(args: Args) -> Result<ExitCode> {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
@@ -111,20 +130,32 @@ pub fn run(args: Args) -> Result<ExitCode> {
         Job::Main {
             stock_only: true, ..
         } => {
-            let image = prepare(&root)?;
+            let image = prepare(Menu::GrubCfg, &root)?;
             let logs = root.join("stock");
             let all_held = guest::with_one_retry(&logs, || scenario_stock::run(&image, &logs))?;
             Ok(judge(all_held))
         }
         Job::Main { binary, .. } => {
             let binary = binary.get()?;
-            let image = prepare(&root)?;
+            let image = prepare(Menu::GrubCfg, &root)?;
             let logs = root.join("main");
             let all_held =
                 guest::with_one_retry(&logs, || scenario_main::run(&image, &binary, &logs))?;
             Ok(judge(all_held))
         }
-        Job::Image => prepare(&root).map(|_| ExitCode::SUCCESS),
+        Job::Bls { binary } => {
+            let binary = binary.get()?;
+            let image = prepare(Menu::Entries, &root)?;
+            let logs = root.join("bls");
+            let all_held =
+                guest::with_one_retry(&logs, || scenario_bls::run(&image, &binary, &logs))?;
+            Ok(judge(all_held))
+        }
+        Job::Image => {
+            prepare(Menu::GrubCfg, &root)?;
+            prepare(Menu::Entries, &root)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Job::Up {
             icount,
             stock,
@@ -136,7 +167,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
             } else {
                 Clock::Host
             };
-            let image = prepare(&root)?;
+            let image = prepare(Menu::GrubCfg, &root)?;
             kept_guest::up(&image, binary.as_deref(), &kept, clock).map(|()| ExitCode::SUCCESS)
         }
         Job::Shell { command } => kept_guest::shell(&kept, &command).map(|()| ExitCode::SUCCESS),
@@ -145,9 +176,9 @@ pub fn run(args: Args) -> Result<ExitCode> {
 }
 
 /// Installs what is missing on this machine and builds the image if it is not cached.
-fn prepare(logs: &Path) -> Result<Image> {
+fn prepare(menu: Menu, logs: &Path) -> Result<Image> {
     packages::ensure(logs)?;
-    image::ensure(logs)
+    image::ensure(menu, logs)
 }
 
 fn judge(all_held: bool) -> ExitCode {

@@ -1,5 +1,6 @@
 //! The tools that the lab needs on this machine, installed with apt where they are missing.
 
+use super::apt_private::{PrivateApt, apt_get};
 use super::apt_sources;
 use crate::progress::say;
 use crate::skip::skip;
@@ -7,7 +8,6 @@ use crate::tool;
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 /// The emulator, under the name the lab starts.
 pub const QEMU: &str = "qemu-system-x86_64";
@@ -25,16 +25,6 @@ const TOOLS: [(&str, &str); 4] = [
     ("unshare", "util-linux"),
 ];
 
-/// Other package managers may be at work, also on a fresh machine: wait for their lock.
-const APT: [&str; 6] = [
-    "-qq",
-    "-y",
-    "--no-install-recommends",
-    "-o",
-    "DPkg::Lock::Timeout=300",
-    "-o=Dpkg::Use-Pty=0",
-];
-
 /// Installs what is missing. `work` holds the log and, for a while, a private apt configuration.
 pub fn ensure(work: &Path) -> Result<()> {
     let missing: Vec<&str> = TOOLS
@@ -49,9 +39,9 @@ pub fn ensure(work: &Path) -> Result<()> {
     need_root_and_apt(&missing)?;
     let log = work.join("packages.log");
     say("installing the lab's tools with apt");
-    tool::run_logged(apt_get(&[]).arg("update"), &log)?;
+    tool::run_logged(apt_get().arg("update"), &log)?;
     if !missing.is_empty() {
-        tool::run_logged(apt_get(&[]).arg("install").args(&missing), &log)?;
+        tool::run_logged(apt_get().arg("install").args(&missing), &log)?;
     }
     if qemu.is_none_or(|major| major < OLDEST_QEMU) {
         install_qemu(work, &log)?;
@@ -88,7 +78,7 @@ fn need_root_and_apt(missing: &[&str]) -> Result<()> {
 fn install_qemu(work: &Path, log: &Path) -> Result<()> {
     let policy = tool::read(tool::command("apt-cache").args(["policy", QEMU_PACKAGE]))?;
     if candidate_major(&policy).is_some_and(|major| major >= OLDEST_QEMU) {
-        return tool::run_logged(apt_get(&[]).args(["install", QEMU_PACKAGE]), log);
+        return tool::run_logged(apt_get().args(["install", QEMU_PACKAGE]), log);
     }
     let codename = codename(&fs::read_to_string("/etc/os-release")?)
         .context("/etc/os-release names no release")?;
@@ -99,46 +89,20 @@ fn install_qemu(work: &Path, log: &Path) -> Result<()> {
              {codename}, from which its backports could be derived"
         )));
     };
-    // The machine's own apt configuration stays as it is: apt is shown a copy of it with one source more.
-    let private = work.join("apt");
-    let parts = private.join("sources.list.d");
-    fs::create_dir_all(&parts)?;
-    fs::create_dir_all(private.join("lists/partial"))?;
-    for file in apt_sources::files(Path::new("/etc/apt")) {
-        fs::copy(
-            &file,
-            parts.join(file.file_name().expect("a file has a name")),
-        )?;
-    }
-    fs::write(parts.join("lab-backports.sources"), backports.to_deb822())?;
-    let options = [
-        "Dir::Etc::sourcelist=/dev/null".to_string(),
-        format!("Dir::Etc::sourceparts={}", parts.display()),
-        format!("Dir::State::lists={}", private.join("lists").display()),
-        "Dir::Cache::pkgcache=".to_string(),
-        "Dir::Cache::srcpkgcache=".to_string(),
-        "APT::Sandbox::User=root".to_string(),
-    ];
+    let apt = PrivateApt::new(&work.join("apt"))?;
+    apt.add_the_machines_own()?;
+    apt.add(&backports)?;
     say(format!(
         "this release has an older QEMU: taking it from {codename}-backports"
     ));
-    tool::run_logged(apt_get(&options).arg("update"), log)?;
+    tool::run_logged(apt.get().arg("update"), log)?;
     let release = format!("{codename}-backports");
     tool::run_logged(
-        apt_get(&options).args(["install", "--target-release", &release, QEMU_PACKAGE]),
+        apt.get()
+            .args(["install", "--target-release", &release, QEMU_PACKAGE]),
         log,
     )?;
-    fs::remove_dir_all(&private)?;
-    Ok(())
-}
-
-fn apt_get(options: &[String]) -> Command {
-    let mut command = tool::command("apt-get");
-    command.args(APT).env("DEBIAN_FRONTEND", "noninteractive");
-    for option in options {
-        command.args(["-o", option]);
-    }
-    command
+    apt.remove()
 }
 
 fn installed_qemu() -> Option<u32> {

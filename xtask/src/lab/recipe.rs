@@ -101,6 +101,18 @@ pub const FILES: [GuestFile; 11] = [
     ),
 ];
 
+/// Written after these where the guest boots by entries of the Boot Loader Specification.
+pub const BLS_FILES: [GuestFile; 2] = [
+    file(
+        "etc/default/grub",
+        include_str!("guest_files/bls-default-grub"),
+    ),
+    file(
+        "boot/grub/grub.cfg",
+        include_str!("guest_files/bls-grub.cfg"),
+    ),
+];
+
 /// Timers that would fire during a measurement, and services that only cost boot time here.
 ///
 /// Logins need no systemd-logind: its PAM module is removed with it.
@@ -137,6 +149,11 @@ pub fn tree_key() -> String {
 /// The key of the bootable disk. `format` changes when the way a disk is made does.
 pub fn disk_key(format: u32) -> String {
     key(&(tree_key(), FILES, MASKED, format))
+}
+
+/// The key of the disk whose GRUB reads boot entries; `menu_format` changes when the way they are written does.
+pub fn bls_disk_key(format: u32, menu_format: u32) -> String {
+    key(&(disk_key(format), BLS_FILES, menu_format))
 }
 
 fn key(value: &impl Hash) -> String {

@@ -35,12 +35,12 @@ pub struct Stock {
 }
 
 impl Scenario {
-    /// Boots a fresh copy of `image`. Instructions drive the guest's clock: scenarios judge rates.
-    pub fn boot(image: &Image, logs: &Path) -> Result<Self> {
+    /// Boots a fresh copy of `image`. A scenario that judges rates has instructions drive the guest's clock.
+    pub fn boot(image: &Image, logs: &Path, clock: Clock) -> Result<Self> {
         say("booting a stock guest");
         let options = Options {
             keep_changes: false,
-            clock: Clock::Instructions,
+            clock,
         };
         let mut scenario = Self {
             guest: Guest::boot(image, logs, options)?,

@@ -2,13 +2,14 @@
 //! interrupts must have the rate that its kernel was built for.
 
 use super::image::Image;
+use super::machine::Clock;
 use super::scenario::Scenario;
 use anyhow::Result;
 use std::path::Path;
 
 /// Runs the scenario; true when every assertion held.
 pub fn run(image: &Image, logs: &Path) -> Result<bool> {
-    let mut scenario = Scenario::boot(image, logs)?;
+    let mut scenario = Scenario::boot(image, logs, Clock::Instructions)?;
     let before = scenario.record()?;
     scenario.stock_timer_rate("stock")?;
     scenario.reboot("stock again")?;

@@ -12,12 +12,13 @@ pub type Snapshot = BTreeMap<String, String>;
 
 /// Keys, or beginnings of keys, of values that change by themselves, are drawn at boot, or follow the number of pages that
 /// the kernel happened to have free at boot.
-const VOLATILE: [&str; 14] = [
+const VOLATILE: [&str; 15] = [
     "fs.dentry-state",
     "fs.file-max",
     "fs.file-nr",
     "fs.inode-nr",
     "fs.inode-state",
+    "fs.quota.syncs",
     "kernel.ns_last_pid",
     "kernel.perf_event_max_sample_rate",
     "kernel.random.",

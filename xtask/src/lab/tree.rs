@@ -42,19 +42,8 @@ pub fn ensure(cache: &Cache) -> Result<PathBuf> {
 /// Debian's archive as the machine's own apt reads it: any Debian release names the archive that has them all.
 fn mirror() -> Result<String> {
     let sources = apt_sources::read(Path::new("/etc/apt"))?;
-    let suites = [
-        recipe::SUITE,
-        "trixie",
-        "forky",
-        "sid",
-        "stable",
-        "oldstable",
-    ];
-    let mirror = suites.iter().find_map(|suite| {
-        apt_sources::for_suite(&sources, suite)?
-            .mirror()
-            .map(str::to_string)
-    });
+    let mirror = apt_sources::debian(&sources, recipe::SUITE)
+        .and_then(|source| source.mirror().map(str::to_string));
     mirror.ok_or_else(|| {
         skip(format!(
             "the guest is Debian {}, and this machine's package sources (/etc/apt) name no Debian archive over http, \

@@ -34,13 +34,7 @@ const SERVICES: [&str; 2] = ["disable-thp.service", "irq-affinity.service"];
 
 /// Asserts the whole state; `written` are the services that setup wrote.
 pub fn check(scenario: &mut Scenario, written: &[String]) -> Result<()> {
-    let cmdline = scenario.control().read("cat /proc/cmdline")?;
-    check_arguments(&mut scenario.checks, "/proc/cmdline", &cmdline);
-    for file in ["isolated", "nohz_full"] {
-        let path = format!("/sys/devices/system/cpu/{file}");
-        let value = scenario.control().read(&format!("cat {path}"))?;
-        scenario.checks.equal(path, value.trim(), ISOLATED);
-    }
+    isolation(scenario)?;
     sysctls(scenario)?;
     memory(scenario)?;
     services(scenario, written)?;
@@ -59,6 +53,18 @@ pub fn check(scenario: &mut Scenario, written: &[String]) -> Result<()> {
         );
     }
     interrupts(scenario, &measured)
+}
+
+/// Asserts that the kernel was given the isolated CPUs, and that it isolates them.
+pub fn isolation(scenario: &mut Scenario) -> Result<()> {
+    let cmdline = scenario.control().read("cat /proc/cmdline")?;
+    check_arguments(&mut scenario.checks, "/proc/cmdline", &cmdline);
+    for file in ["isolated", "nohz_full"] {
+        let path = format!("/sys/devices/system/cpu/{file}");
+        let value = scenario.control().read(&format!("cat {path}"))?;
+        scenario.checks.equal(path, value.trim(), ISOLATED);
+    }
+    Ok(())
 }
 
 /// Asserts that a kernel command line isolates the CPUs, by reading it word by word.
