@@ -185,6 +185,8 @@ pub struct Irqs {
     pub list: Vec<Irq>,
     /// `/proc/irq/default_smp_affinity`, which new IRQs get.
     pub default_affinity: Option<CpuSet>,
+    /// Kernel drivers of the PCI devices that raise them, by PCI address.
+    pub drivers: BTreeMap<String, String>,
 }
 
 /// One numbered IRQ.
@@ -204,6 +206,11 @@ pub struct Irq {
     pub effective: Option<CpuSet>,
     /// Whether the kernel manages its affinity itself (user writes fail). `None`: cannot be told without writing.
     pub managed: Option<bool>,
+    /// Whether the kernel binds it to its CPU without managing it: its `smp_affinity_list` takes no writes.
+    pub fixed: bool,
+    /// Interrupts between two readings a moment apart; `None` where one reading was enough.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fired_since: Option<u64>,
     /// PCI address of the device that raises it; `None` where it is no PCI device or cannot be told.
     pub device: Option<String>,
     /// NUMA node of that device; `None` where the firmware says nothing.

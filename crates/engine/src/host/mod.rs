@@ -7,6 +7,7 @@ mod boot_loader;
 mod cpus;
 mod distribution;
 mod facts;
+mod irq_devices;
 mod irqs;
 mod kernel;
 mod memory;
@@ -16,7 +17,7 @@ mod services;
 mod tasks;
 mod virtualization;
 
-pub use irqs::{InterruptLine, parse_interrupts};
+pub use irqs::{InterruptLine, counts_now, parse_interrupts};
 
 use hftune_model::host::Host;
 use hftune_sys::Reader;
@@ -36,7 +37,7 @@ pub fn read(reader: &Reader<'_>) -> Host {
         memory: memory::read(&facts),
         nics: nics::read(&facts),
         interfaces: nics::interfaces(&facts),
-        irqs: irqs::read(&facts),
+        irqs: irqs::read(&facts, kernel.version()),
         boot_loader: boot_loader::read(&facts, &distribution, &kernel.cmdline),
         virtualization: virtualization::read(&facts, &cpus.flags),
         services: services::read(&facts, &tasks),
