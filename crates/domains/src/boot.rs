@@ -99,3 +99,9 @@ impl Domain for Boot {
         })
     }
 }
+
+/// The flags and the CPUs of an argument that names CPUs, as a command line has it.
+pub(crate) fn cpus_of(command_line: &str, name: &str) -> Option<argument::Cpus> {
+    let token = cmdline::find(command_line, name)?;
+    argument::Argument::new(name, token.value()).cpus()
+}

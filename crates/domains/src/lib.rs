@@ -20,6 +20,7 @@ pub mod hugepages;
 pub mod irq;
 pub mod limits;
 pub mod power;
+pub mod rps;
 pub mod services;
 pub mod sysctl;
 mod sysctl_docs;
@@ -29,6 +30,7 @@ mod test_tree;
 pub mod thp;
 pub mod threads;
 pub mod unit;
+pub mod workqueue;
 
 /// Every domain, in the order in which reports show them. Help, docs and verify derive from this list.
 pub const ALL: &[&dyn Domain] = &[
@@ -37,6 +39,8 @@ pub const ALL: &[&dyn Domain] = &[
     &hugepages::Hugepages,
     &threads::Threads,
     &irq::Irq,
+    &rps::Rps,
+    &workqueue::Workqueue,
     &thp::Thp,
     &power::Power,
     &services::Services,

@@ -11,6 +11,7 @@ pub mod live;
 pub mod machine;
 pub mod plan;
 pub mod profile;
+mod refused_irqs;
 pub mod rollback;
 pub mod target;
 pub mod units;

@@ -22,6 +22,10 @@ pub struct Host {
     pub interfaces: Vec<String>,
     /// Device interrupts in rising order of their number.
     pub irqs: Irqs,
+    /// Where received packets are steered by software.
+    pub rps: Rps,
+    /// Where the kernel's deferred work may run.
+    pub workqueues: Workqueues,
     /// The running kernel.
     pub kernel: Kernel,
     /// The distribution, from os-release.
@@ -215,6 +219,24 @@ pub struct Irq {
     pub device: Option<String>,
     /// NUMA node of that device; `None` where the firmware says nothing.
     pub node: Option<u32>,
+}
+
+/// Receive packet steering (RPS).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+pub struct Rps {
+    /// `/proc/sys/net/core/rps_default_mask`, which new receive queues get; `None` where the kernel has none.
+    pub default_mask: Option<CpuSet>,
+    /// The CPUs of each receive queue that has `rps_cpus`, by interface and queue; `None` where it cannot be read.
+    pub queues: BTreeMap<String, BTreeMap<u32, Option<CpuSet>>>,
+}
+
+/// Workqueues that `/sys/devices/virtual/workqueue` shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+pub struct Workqueues {
+    /// `cpumask`: where work that is bound to no CPU runs at most; `None` where it cannot be read.
+    pub cpumask: Option<CpuSet>,
+    /// The masks of single workqueues, by name; each takes effect within `cpumask`.
+    pub own: BTreeMap<String, CpuSet>,
 }
 
 /// The running kernel.

@@ -13,9 +13,11 @@ mod kernel;
 mod memory;
 mod nics;
 mod nodes;
+mod rps;
 mod services;
 mod tasks;
 mod virtualization;
+mod workqueues;
 
 pub use irqs::{InterruptLine, counts_now, parse_interrupts};
 
@@ -38,6 +40,8 @@ pub fn read(reader: &Reader<'_>) -> Host {
         nics: nics::read(&facts),
         interfaces: nics::interfaces(&facts),
         irqs: irqs::read(&facts, kernel.version()),
+        rps: rps::read(&facts),
+        workqueues: workqueues::read(&facts),
         boot_loader: boot_loader::read(&facts, &distribution, &kernel.cmdline),
         virtualization: virtualization::read(&facts, &cpus.flags),
         services: services::read(&facts, &tasks),
