@@ -18,6 +18,7 @@ pub mod boot;
 pub mod cpu_split;
 pub mod hugepages;
 pub mod irq;
+pub mod irqbalance;
 pub mod limits;
 pub mod power;
 pub mod rps;
@@ -39,6 +40,7 @@ pub const ALL: &[&dyn Domain] = &[
     &hugepages::Hugepages,
     &threads::Threads,
     &irq::Irq,
+    &irqbalance::Irqbalance,
     &rps::Rps,
     &workqueue::Workqueue,
     &thp::Thp,
