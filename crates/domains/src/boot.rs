@@ -100,8 +100,9 @@ impl Domain for Boot {
     }
 }
 
-/// The flags and the CPUs of an argument that names CPUs, as a command line has it.
-pub(crate) fn cpus_of(command_line: &str, name: &str) -> Option<argument::Cpus> {
+/// An argument that names CPUs, as it stands in a command line, with its flags and its CPUs.
+pub(crate) fn cpus_of(command_line: &str, name: &str) -> Option<(String, argument::Cpus)> {
     let token = cmdline::find(command_line, name)?;
-    argument::Argument::new(name, token.value()).cpus()
+    let cpus = argument::Argument::new(name, token.value()).cpus()?;
+    Some((token.raw.to_owned(), cpus))
 }

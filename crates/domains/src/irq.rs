@@ -1,6 +1,7 @@
 //! Device interrupts: every movable IRQ, and the default for new ones, on the housekeeping CPUs.
 
 mod managed;
+mod map;
 mod names;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use hftune_sys::Reader;
 use crate::unit::{HEADER, Service, escape};
 use crate::{Context, Desired, Domain, boot};
 
+pub use map::map;
 use names::named;
 
 /// The one instance.
@@ -172,7 +174,7 @@ impl Domain for Irq {
             };
             return Ok(same(saved, now));
         }
-        if let Some(booted) = booted_isolated(cx)
+        if let Some((_, booted)) = booted_isolated(cx)
             && setting.doc.id == DOCS[2].id
         {
             return Ok(same(saved, fire_on(cx.host, &booted)));
@@ -261,18 +263,18 @@ fn not_moved(irq: &Line, on: String, cx: &Context<'_>) -> (Proof, Option<String>
     }
 }
 
-/// The CPUs that the running kernel was booted to isolate.
-pub(crate) fn booted_isolated(cx: &Context<'_>) -> Option<CpuSet> {
+/// The CPUs that the running kernel was booted to isolate, and the argument that says so.
+fn booted_isolated(cx: &Context<'_>) -> Option<(String, CpuSet)> {
     ["isolcpus", "nohz_full"]
         .iter()
         .find_map(|name| boot::cpus_of(&cx.host.kernel.cmdline, name))
-        .map(|argument| argument.list)
-        .filter(|list| !list.is_empty())
+        .filter(|(_, cpus)| !cpus.list.is_empty())
+        .map(|(word, cpus)| (word, cpus.list))
 }
 
 /// A setting of its own only where the plan isolates other CPUs: else the settings of the interrupts say it.
 fn isolated_at_boot(cx: &Context<'_>) -> Option<Setting> {
-    let booted = booted_isolated(cx).filter(|booted| *booted != cx.cpus.isolated)?;
+    let (_, booted) = booted_isolated(cx).filter(|(_, booted)| *booted != cx.cpus.isolated)?;
     Some(Setting {
         id: DOCS[2].id.to_owned(),
         desired: format!("none on CPUs {booted}"),
@@ -296,7 +298,7 @@ fn fire_on(host: &Host, cpus: &CpuSet) -> Proof {
 }
 
 /// How many interrupts fire on these CPUs, and of how many it is known where they fire.
-pub(crate) fn count_on(host: &Host, cpus: &CpuSet) -> (usize, usize) {
+fn count_on(host: &Host, cpus: &CpuSet) -> (usize, usize) {
     let known = host
         .irqs
         .list

@@ -50,8 +50,8 @@ pub(super) fn told(id: String, line: &Line, cx: &Context<'_>) -> Skipped {
     let fires = line.effective.clone().unwrap_or_default();
     let mask = line.requested.clone().unwrap_or_default();
     let kept_off = boot::cpus_of(&cx.host.kernel.cmdline, "isolcpus")
-        .filter(|argument| argument.flags.contains("managed_irq"))
-        .map_or_else(CpuSet::new, |argument| argument.list);
+        .filter(|(_, argument)| argument.flags.contains("managed_irq"))
+        .map_or_else(CpuSet::new, |(_, argument)| argument.list);
     let (state, fix) = if line.effective.is_none() {
         ("where it fires cannot be read".to_owned(), None)
     } else if fires.intersection(isolated).is_empty() {
