@@ -88,7 +88,11 @@ impl Root {
 
     /// The bytes of a file. Directories, pipes and devices are refused.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Vec<u8>> {
-        let path = path.as_ref();
+        self.read_open(path.as_ref()).map(|(bytes, _)| bytes)
+    }
+
+    /// The bytes of a file, and the file.
+    fn read_open(&self, path: &Path) -> Result<(Vec<u8>, OwnedFd)> {
         let fail = |e: &IoError| Error::io("read it", &self.shown(path), e);
         // NONBLOCK: opening a pipe that somebody left there must not hang.
         let fd = self
@@ -102,7 +106,7 @@ impl Root {
                 bytes.reserve(bytes.capacity());
             }
             match rustix::io::read(&fd, rustix::buffer::spare_capacity(&mut bytes)) {
-                Ok(0) => return Ok(bytes),
+                Ok(0) => return Ok((bytes, fd)),
                 Ok(_) if bytes.len() as u64 > MAX_FILE => {
                     let what = format!("it is larger than {} MiB", MAX_FILE >> 20);
                     return Err(Error::invalid(what).at(self.shown(path)));
@@ -116,7 +120,20 @@ impl Root {
     /// The text of a file; an error where it is not UTF-8.
     pub fn read_text(&self, path: impl AsRef<Path>) -> Result<String> {
         let path = path.as_ref();
-        String::from_utf8(self.read(path)?).map_err(|e| {
+        self.as_text(path, self.read(path)?)
+    }
+
+    /// The text of a file and its permission bits, for one call more than the text alone.
+    pub fn read_text_and_mode(&self, path: impl AsRef<Path>) -> Result<(String, u32)> {
+        let path = path.as_ref();
+        let (bytes, fd) = self.read_open(path)?;
+        let stat = rustix::fs::fstat(&fd)
+            .map_err(|e| Error::io("look at it", &self.shown(path), &e.into()))?;
+        Ok((self.as_text(path, bytes)?, stat.st_mode & 0o7777))
+    }
+
+    fn as_text(&self, path: &Path, bytes: Vec<u8>) -> Result<String> {
+        String::from_utf8(bytes).map_err(|e| {
             Error::invalid(format!(
                 "it is not text (byte {})",
                 e.utf8_error().valid_up_to()
@@ -179,14 +196,8 @@ impl Root {
 
     /// Permission bits of a file, links not followed; `None` where nothing has that name.
     pub fn mode(&self, path: impl AsRef<Path>) -> Option<u32> {
-        let path = path.as_ref();
-        // One call in place of three on the live machine, where it is asked of every interrupt.
-        let stat = if self.is_live() {
-            statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).ok()?
-        } else {
-            let (dir, name) = self.parent(path).ok()?;
-            statat(&dir, &name, AtFlags::SYMLINK_NOFOLLOW).ok()?
-        };
+        let (dir, name) = self.parent(path.as_ref()).ok()?;
+        let stat = statat(&dir, &name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
         Some(stat.st_mode & 0o7777)
     }
 

@@ -41,7 +41,7 @@ const WATCH: std::time::Duration = std::time::Duration::from_millis(250);
 
 pub(super) fn read(facts: &Facts<'_>, kernel: Option<(u32, u32)>) -> Irqs {
     let mut lines: BTreeMap<u32, InterruptLine> = facts
-        .parsed_text("/proc/interrupts", parse_interrupts)
+        .parsed_once("/proc/interrupts", parse_interrupts)
         .unwrap_or_default()
         .into_iter()
         .map(|line| (line.number, line))
@@ -78,7 +78,7 @@ pub(super) fn read(facts: &Facts<'_>, kernel: Option<(u32, u32)>) -> Irqs {
                 name,
                 chip,
                 count,
-                requested: facts.cpus(&format!("{DIR}/{number}/smp_affinity_list")),
+                requested: facts.cpus(&requested_file(number)),
                 effective: facts.cpus(&format!("{DIR}/{number}/effective_affinity_list")),
                 managed,
                 fixed: writable == Some(false) && managed != Some(true),
@@ -98,6 +98,10 @@ pub(super) fn read(facts: &Facts<'_>, kernel: Option<(u32, u32)>) -> Irqs {
     }
 }
 
+fn requested_file(number: u32) -> String {
+    format!("{DIR}/{number}/smp_affinity_list")
+}
+
 /// Which interrupts take writes, where the file modes tell: on the live machine, and in a tree that has kept both kinds of
 /// modes. A kernel with a backport of the change is known by its first file that takes none.
 fn writable(facts: &Facts<'_>, numbers: &[u32], kernel: Option<(u32, u32)>) -> BTreeMap<u32, bool> {
@@ -109,9 +113,7 @@ fn writable(facts: &Facts<'_>, numbers: &[u32], kernel: Option<(u32, u32)>) -> B
     let mut modes: BTreeMap<u32, bool> = numbers
         .iter()
         .filter_map(|number| {
-            let mode = facts
-                .root()
-                .mode(format!("{DIR}/{number}/smp_affinity_list"))?;
+            let mode = facts.mode_with_text(&requested_file(*number))?;
             Some((*number, mode & 0o222 != 0))
         })
         .collect();
