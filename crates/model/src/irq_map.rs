@@ -114,9 +114,15 @@ impl IrqState {
 }
 
 impl IrqMap {
-    /// Fills in how often each interrupt fired between two readings that lie `seconds` apart. One that waits for its move
-    /// and fired in between was not moved.
-    pub fn count(&mut self, before: &BTreeMap<u32, u64>, after: &BTreeMap<u32, u64>, seconds: u64) {
+    /// Fills in how often each interrupt fired between two readings that lie `seconds` apart. One that waited for its move and
+    /// fired in between was moved by that, or not: `fires_now` reads where it fires.
+    pub fn count(
+        &mut self,
+        before: &BTreeMap<u32, u64>,
+        after: &BTreeMap<u32, u64>,
+        seconds: u64,
+        fires_now: impl Fn(u32) -> Option<CpuSet>,
+    ) {
         for queue in self
             .devices
             .iter_mut()
@@ -130,7 +136,12 @@ impl IrqMap {
             let fired = after.saturating_sub(*before);
             queue.per_second = Some(fired.div_ceil(seconds.max(1)));
             if fired > 0 && queue.state == IrqState::Pending {
-                queue.state = IrqState::Stray;
+                queue.fires_on = fires_now(queue.number);
+                queue.state = match &queue.fires_on {
+                    None => IrqState::Unknown,
+                    Some(cpus) if cpus.is_subset(&self.housekeeping) => IrqState::Ok,
+                    Some(_) => IrqState::Stray,
+                };
             }
         }
         self.sort();
@@ -174,12 +185,16 @@ mod tests {
                 device("a", queue(1, IrqState::Pending)),
                 device("b", queue(2, IrqState::Pending)),
                 device("c", queue(3, IrqState::Ok)),
+                device("d", queue(4, IrqState::Pending)),
             ],
+            housekeeping: "0-1".parse().unwrap(),
             ..IrqMap::default()
         };
-        let before = BTreeMap::from([(1, 5), (2, 5), (3, 9)]);
-        let after = BTreeMap::from([(1, 5), (2, 8), (3, 4)]);
-        map.count(&before, &after, 2);
+        let before = BTreeMap::from([(1, 5), (2, 5), (3, 9), (4, 0)]);
+        let after = BTreeMap::from([(1, 5), (2, 8), (3, 4), (4, 1)]);
+        // The last was moved by the interrupt that was counted.
+        let fires_now = |number| if number == 4 { "1" } else { "5" }.parse().ok();
+        map.count(&before, &after, 2, fires_now);
         let shown: Vec<_> = map
             .devices
             .iter()
@@ -197,6 +212,7 @@ mod tests {
                 ("b", IrqState::Stray, Some(2)),
                 ("a", IrqState::Pending, Some(0)),
                 ("c", IrqState::Ok, Some(0)),
+                ("d", IrqState::Ok, Some(1)),
             ]
         );
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hftune_domains::irq::map;
-use hftune_engine::host::counts_now;
+use hftune_engine::host::{counts_now, effective_now};
 use hftune_engine::machine::Machine;
 use hftune_model::Result;
 use hftune_sys::Root;
@@ -28,7 +28,9 @@ pub(super) fn run(root: &Root, command: &Irq) -> Result<Answer> {
                 progress.step(0, &format!("counting interrupts for {seconds} s"));
                 std::thread::sleep(Duration::from_secs(*seconds));
                 drop(progress);
-                map.count(&before, &counts_now(root), *seconds);
+                map.count(&before, &counts_now(root), *seconds, |irq| {
+                    effective_now(root, irq)
+                });
             }
             Ok(Answer::ok(if output.json {
                 hftune_report::irq::json(&machine.host.irqs, &map)

@@ -137,12 +137,23 @@ fn watch(facts: &Facts<'_>, list: &mut [Irq]) {
         return;
     }
     std::thread::sleep(WATCH);
-    let counts = counts_now(facts.root());
+    let root = facts.root();
+    let counts = counts_now(root);
     for irq in list.iter_mut().filter(|irq| waits(irq)) {
         irq.fired_since = counts
             .get(&irq.number)
             .map(|count| count.saturating_sub(irq.count));
+        // The very interrupt that was counted may have moved it.
+        if irq.fired_since > Some(0) {
+            irq.effective = effective_now(root, irq.number).or(irq.effective.take());
+        }
     }
+}
+
+/// Where an interrupt fires, read anew; `None` where that cannot be read.
+pub fn effective_now(root: &Root, number: u32) -> Option<CpuSet> {
+    let text = root.read_text(format!("{DIR}/{number}/effective_affinity_list"));
+    CpuSet::parse_list(&text.ok()?, None).ok()
 }
 
 /// Interrupts so far, by IRQ, read anew; empty where `/proc/interrupts` cannot be read.

@@ -19,7 +19,7 @@ mod tasks;
 mod virtualization;
 mod workqueues;
 
-pub use irqs::{InterruptLine, counts_now, parse_interrupts};
+pub use irqs::{InterruptLine, counts_now, effective_now, parse_interrupts};
 
 use hftune_model::host::Host;
 use hftune_sys::Reader;
