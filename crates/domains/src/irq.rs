@@ -78,7 +78,7 @@ const DOCS: &[Doc] = &[
                     whose CPUs are isolated, which fire only when the application does I/O. udev starts the unit again \
                     when a driver is bound, a port appears, or a port gets another number of queues. A driver that asks \
                     for its interrupts anew with as many queues as before (a reset, another ring size) raises no event; \
-                    most keep their affinity then, and verify finds those that do not.",
+                    most keep their affinity then, verify finds those that do not, and hftune irq apply moves them.",
         read: "NAME is what the driver calls the queue; the PCI address, then the place in the device, tell equal names \
                apart. saved: irq-affinity.service; live: /proc/irq/N/smp_affinity_list; effect: \
                /proc/irq/N/effective_affinity_list. The kernel may move an interrupt only when it next fires: one that \

@@ -1,6 +1,6 @@
 //! Receive packet steering: no received packet is handed to an isolated CPU.
 
-use hftune_model::finding::{Proof, Proofs, Skipped};
+use hftune_model::finding::{Proof, Proofs, Skipped, Verdict};
 use hftune_model::setting::{Artifact, Compare, Doc, Setting, When};
 use hftune_model::{CpuSet, Result};
 use hftune_sys::Reader;
@@ -76,19 +76,19 @@ impl Domain for Rps {
             (
                 &DOCS[0],
                 queues,
+                "/sys/class/net",
                 "no receive queue with rps_cpus is to be seen",
             ),
             (
                 &DOCS[1],
                 Vec::from_iter(default),
+                DEFAULT,
                 "this kernel has no rps_default_mask",
             ),
         ];
-        for (doc, values, reason) in wanted {
+        for (doc, values, file, reason) in wanted {
             if values.is_empty() {
-                desired
-                    .skipped
-                    .push(Skipped::not_applicable(doc.id, reason));
+                desired.skipped.push(absent(doc.id, file, reason, cx));
                 continue;
             }
             let mut artifacts = crate::irq::service(cx).artifacts(cx);
@@ -120,6 +120,20 @@ impl Domain for Rps {
             live: now,
             fix: None,
         })
+    }
+}
+
+/// A setting whose file this host does not have; where it is there and cannot be read, nothing is known of it.
+pub(crate) fn absent(id: &str, file: &str, reason: &str, cx: &Context<'_>) -> Skipped {
+    let unread = cx.host.unread.iter().find(|entry| entry.contains(file));
+    match unread {
+        None => Skipped::not_applicable(id, reason),
+        Some(why) => Skipped {
+            id: id.to_owned(),
+            verdict: Verdict::Unknown,
+            reason: why.clone(),
+            fix: None,
+        },
     }
 }
 
@@ -275,6 +289,19 @@ mod tests {
             assert!(matches!(live(cx, 0), Proof::Unknown(_)));
             assert_eq!(Rps.desire(cx).skipped[0].id, "rps/default");
         });
-        with(&[], None, |cx| assert_eq!(Rps.desire(cx).skipped.len(), 2));
+        with(&[], None, |cx| {
+            let verdicts = |host: &Host| {
+                let cx = Context { host, ..*cx };
+                let skipped = Rps.desire(&cx).skipped;
+                skipped
+                    .into_iter()
+                    .map(|skipped| skipped.verdict)
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(verdicts(cx.host), [Verdict::NotApplicable; 2]);
+            let mut host = cx.host.clone();
+            host.unread = vec![format!("{DEFAULT}: expected a mask")];
+            assert_eq!(verdicts(&host), [Verdict::NotApplicable, Verdict::Unknown]);
+        });
     }
 }

@@ -1,12 +1,12 @@
 //! Workqueues: the kernel's deferred work that is bound to no CPU runs on the housekeeping CPUs.
 
-use hftune_model::finding::{Proof, Proofs, Skipped};
+use hftune_model::finding::{Proof, Proofs};
 use hftune_model::host::Task;
 use hftune_model::setting::{Artifact, Compare, Doc, Setting, When};
 use hftune_model::{CpuSet, Result};
 use hftune_sys::Reader;
 
-use crate::{Context, Desired, Domain, threads};
+use crate::{Context, Desired, Domain, rps, threads};
 
 /// The domain.
 #[derive(Debug, Clone, Copy)]
@@ -55,9 +55,11 @@ impl Domain for Workqueue {
         }
         let queues = &cx.host.workqueues;
         let Some(common) = &queues.cpumask else {
-            desired.skipped.push(Skipped::not_applicable(
+            desired.skipped.push(rps::absent(
                 DOCS[0].id,
+                DIR,
                 "this kernel shows no workqueue mask in /sys/devices/virtual/workqueue",
+                cx,
             ));
             return desired;
         };
