@@ -213,3 +213,62 @@ fn a_map_of_a_tree_shows_counts_and_needs_no_time() {
     assert!(start.elapsed().as_secs() < 60);
     machine.run(&["irq", "show", "--seconds", "3601"]).expect(2);
 }
+
+/// Files that are empty, binary or absurd: what is unknown is said to be unknown, and nothing of it passes.
+#[test]
+fn nonsense_is_never_a_pass() {
+    let files = [
+        ("/sys/class/net/eth0/queues/rx-0/rps_cpus", "rps/queues"),
+        ("/proc/sys/net/core/rps_default_mask", "rps/default"),
+        (
+            "/sys/devices/virtual/workqueue/cpumask",
+            "workqueue/cpumask",
+        ),
+        ("/proc/irq/30/smp_affinity_list", "irq/eth0-rx-0"),
+        ("/proc/irq/30/effective_affinity_list", "irq/eth0-rx-0"),
+        ("/etc/default/irqbalance", "irqbalance/banned"),
+    ];
+    let machine = Machine::debian();
+    machine.file("/etc/hftune/profile.toml", "[services]\noff = []\n");
+    machine.file("/etc/default/irqbalance", "");
+    machine.run(&["setup", "--yes"]);
+    for (path, id) in files {
+        let before = machine.read(path);
+        for text in [
+            &b"zz"[..],
+            b"\xff\xfe\x00",
+            b"0-99999999999",
+            b"ffffffff,,3",
+        ] {
+            // A line that assigns nothing says nothing to irqbalance.
+            let assigned = if id == "irqbalance/banned" {
+                &b"IRQBALANCE_BANNED_CPULIST="[..]
+            } else {
+                b""
+            };
+            std::fs::write(machine.path(path), [assigned, text].concat()).expect("write");
+            // A list that names no CPUs bans none, which is as bad as not knowing.
+            let verify = machine.run(&["verify", "--json"]).expect(3).json();
+            let verdict = setting(&verify, id)["verdict"]
+                .as_str()
+                .expect("verdict")
+                .to_owned();
+            assert!(
+                ["unknown", "wrong"].contains(&verdict.as_str()),
+                "{path} {text:?}: {verdict}"
+            );
+            for command in [
+                &["plan"][..],
+                &["irq", "show"],
+                &["live", "irq", "rps", "workqueue"],
+            ] {
+                let code = machine.run(command).code;
+                assert!(
+                    [0, 3].contains(&code),
+                    "{path} {text:?} {command:?}: {code}"
+                );
+            }
+        }
+        machine.file(path, &before);
+    }
+}
