@@ -174,6 +174,9 @@ pub(crate) enum Irq {
     Show {
         #[command(flatten)]
         choices: ChoiceArgs,
+        /// Count interrupts for so many seconds; 0 shows the counts since boot
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=3600))]
+        seconds: u64,
         #[command(flatten)]
         from: From,
         #[command(flatten)]

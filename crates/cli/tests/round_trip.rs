@@ -38,6 +38,9 @@ fn round_trip(machine: &Machine) {
         "boot/isolcpus",
         "thp/enabled",
         "irq/eth0-rx-0",
+        "rps/queues",
+        "workqueue/cpumask",
+        "workqueue/writeback",
         "hugepages/node1",
     ] {
         assert!(
@@ -61,6 +64,14 @@ fn round_trip(machine: &Machine) {
     let verify = machine.run(&["verify", "--format", "json"]).json();
     assert_eq!(verdict(&verify, "sysctl/vm.swappiness"), "ok");
     assert_eq!(verdict(&verify, "thp/enabled"), "ok");
+    assert_eq!(verdict(&verify, "rps/queues"), "ok");
+    assert_eq!(
+        machine
+            .read("/sys/class/net/eth0/queues/rx-0/rps_cpus")
+            .trim(),
+        "0"
+    );
+    assert_eq!(verdict(&verify, "workqueue/writeback"), "ok");
     assert_ne!(machine.manifest(), before);
 
     let set_up = machine.manifest();

@@ -136,3 +136,10 @@ impl Domain for Boot {
         })
     }
 }
+
+/// An argument that names CPUs, as it stands in a command line, with its flags and its CPUs.
+pub(crate) fn cpus_of(command_line: &str, name: &str) -> Option<(String, argument::Cpus)> {
+    let token = cmdline::find(command_line, name)?;
+    let cpus = argument::Argument::new(name, token.value()).cpus()?;
+    Some((token.raw.to_owned(), cpus))
+}

@@ -1,6 +1,10 @@
 //! Device interrupts: every movable IRQ, and the default for new ones, on the housekeeping CPUs.
 
-use std::collections::BTreeMap;
+mod managed;
+mod map;
+mod names;
+#[cfg(test)]
+mod tests;
 
 use hftune_model::finding::{Proof, Proofs, Skipped};
 use hftune_model::host::{Host, Irq as Line};
@@ -9,7 +13,10 @@ use hftune_model::{CpuSet, Result};
 use hftune_sys::Reader;
 
 use crate::unit::{HEADER, Service, escape};
-use crate::{Context, Desired, Domain};
+use crate::{Context, Desired, Domain, boot};
+
+pub use map::map;
+use names::named;
 
 /// The one instance.
 #[derive(Debug)]
@@ -19,8 +26,11 @@ const DEFAULT: &str = "/proc/irq/default_smp_affinity";
 const SCRIPT: &str = "/usr/local/bin/set-irq-affinity.sh";
 const UDEV_RULES: &str = "/etc/udev/rules.d/99-hft.rules";
 
+/// What the unit applies at boot and after every change of the devices.
+const LIVE: &str = "irq threads rps workqueue";
+
 /// Moves interrupts and kernel threads at boot, after the network's drivers asked for their interrupts.
-pub const SERVICE: Service = Service {
+const SERVICE: Service = Service {
     name: "irq-affinity.service",
     description: "Interrupts and kernel threads on the housekeeping CPUs",
     order: &[
@@ -29,9 +39,25 @@ pub const SERVICE: Service = Service {
         // udev restarts it with every device that appears; there may be many at once.
         "StartLimitIntervalSec=0",
     ],
-    live: "irq threads",
+    live: LIVE,
     wanted_by: "multi-user.target",
 };
+
+/// The same beside an irqbalance that the profile leaves running, which a conflict would stop.
+const BESIDE_IRQBALANCE: Service = Service {
+    order: &[SERVICE.order[0], SERVICE.order[2]],
+    ..SERVICE
+};
+
+/// The unit for this profile.
+pub(crate) fn service(cx: &Context<'_>) -> Service {
+    let off = &cx.profile.services.off;
+    if off.iter().any(|unit| unit == "irqbalance.service") {
+        SERVICE
+    } else {
+        BESIDE_IRQBALANCE
+    }
+}
 
 const DOCS: &[Doc] = &[
     Doc {
@@ -47,10 +73,29 @@ const DOCS: &[Doc] = &[
         what: "Where the interrupt of one device queue fires.",
         why: "An interrupt costs the interrupted thread microseconds, and evicts what it had in its cache.",
         trade_off: "With kernel sockets the packet crosses from a housekeeping CPU to the application's; with kernel \
-                    bypass nothing is lost.",
-        read: "saved: irq-affinity.service; live: /proc/irq/N/smp_affinity_list; effect: \
-               /proc/irq/N/effective_affinity_list. The kernel may move an interrupt only when it next fires.",
-        source: "Linux Documentation/core-api/irq/irq-affinity.rst; kernel/irq/manage.c",
+                    bypass nothing is lost. Interrupts that the kernel manages itself (queues of NVMe drives and of many \
+                    storage adapters) cannot be moved: isolcpus=managed_irq keeps them off, but for queues all of \
+                    whose CPUs are isolated, which fire only when the application does I/O. udev starts the unit again \
+                    when a driver is bound, a port appears, or a port gets another number of queues. A driver that asks \
+                    for its interrupts anew with as many queues as before (a reset, another ring size) raises no event; \
+                    most keep their affinity then, verify finds those that do not, and hftune irq apply moves them.",
+        read: "NAME is what the driver calls the queue; the PCI address, then the place in the device, tell equal names \
+               apart. saved: irq-affinity.service; live: /proc/irq/N/smp_affinity_list; effect: \
+               /proc/irq/N/effective_affinity_list. The kernel may move an interrupt only when it next fires: one that \
+               is not there yet is looked at twice, and is wrong where it fired in between.",
+        source: "Linux Documentation/core-api/irq/irq-affinity.rst; kernel/irq/manage.c; kernel/irq/proc.c; \
+                 lib/group_cpus.c; net/core/net-sysfs.c",
+    },
+    Doc {
+        id: "irq/isolated-at-boot",
+        what: "How many interrupts fire on the CPUs that the running kernel was booted to isolate, where those are not \
+               the CPUs of the plan.",
+        why: "isolcpus= in the boot arguments keeps no ordinary interrupt away: a machine can look isolated and be \
+              interrupted on every CPU.",
+        trade_off: "None: it is a finding, and goes away with the reboot into the plan's own CPUs.",
+        read: "saved: irq-affinity.service; live and effect: every /proc/irq/N/effective_affinity_list, managed \
+               interrupts too, against isolcpus= (else nohz_full=) in /proc/cmdline.",
+        source: "Linux Documentation/admin-guide/kernel-parameters.txt; kernel/sched/isolation.c",
     },
 ];
 
@@ -75,104 +120,194 @@ impl Domain for Irq {
             ));
             return desired;
         }
-        let housekeeping = &cx.cpus.housekeeping;
-        let mut shared = SERVICE.artifacts(cx);
-        shared.push(Artifact::File {
-            path: SCRIPT.into(),
-            content: script(cx),
-            mode: 0o755,
-        });
-        shared.push(Artifact::File {
-            path: UDEV_RULES.into(),
-            content: udev_rules(),
-            mode: 0o644,
-        });
+        let housekeeping = cx.cpus.housekeeping.to_string();
+        // What all share hangs on this one setting, since there may be thousands of the others; it is there whenever one of
+        // them is.
         let mut artifacts = vec![Artifact::Kernel {
             path: DEFAULT.into(),
-            value: housekeeping.to_mask(),
+            value: cx.cpus.housekeeping.to_mask(),
             compare: Compare::CpuMask,
         }];
-        artifacts.extend(shared.iter().cloned());
+        artifacts.extend(shared(cx));
         desired.settings.push(Setting {
             id: "irq/default".to_owned(),
-            desired: housekeeping.to_string(),
+            desired: housekeeping.clone(),
             when: When::Now,
             doc: &DOCS[0],
             note: None,
             artifacts,
         });
+        desired.settings.extend(isolated_at_boot(cx));
         for (id, line) in named(cx.host) {
-            if let Some(reason) = immovable(line) {
-                desired.skipped.push(Skipped::not_applicable(id, reason));
+            if let Some(skipped) = immovable(&id, line, cx) {
+                desired.skipped.push(skipped);
                 continue;
             }
             desired.settings.push(Setting {
                 id,
-                desired: housekeeping.to_string(),
+                desired: housekeeping.clone(),
                 when: When::Now,
                 doc: &DOCS[1],
                 note: None,
-                artifacts: std::iter::once(Artifact::Kernel {
+                artifacts: vec![Artifact::Kernel {
                     path: format!("/proc/irq/{}/smp_affinity_list", line.number).into(),
-                    value: housekeeping.to_string(),
+                    value: housekeeping.clone(),
                     compare: Compare::CpusWithin,
-                })
-                .chain(shared.iter().cloned())
-                .collect(),
+                }],
             });
         }
         desired
     }
 
     fn prove(&self, setting: &Setting, cx: &Context<'_>, reader: &Reader<'_>) -> Result<Proofs> {
-        let housekeeping = &cx.cpus.housekeeping;
-        let saved = SERVICE.saved(cx, reader);
+        let saved = service(cx).saved(cx, reader);
+        let same = |saved, now: Proof| Proofs {
+            saved,
+            effect: now.clone(),
+            live: now,
+            fix: None,
+        };
         if setting.id == "irq/default" {
-            let live = match &cx.host.irqs.default_affinity {
-                Some(set) => Proof::of(set == housekeeping, set.to_string()),
+            let now = match &cx.host.irqs.default_affinity {
+                Some(set) => Proof::of(*set == cx.cpus.housekeeping, set.to_string()),
                 None => Proof::Unknown(format!("{DEFAULT} cannot be read")),
             };
-            return Ok(Proofs {
-                saved,
-                effect: live.clone(),
-                live,
-                fix: None,
-            });
+            return Ok(same(saved, now));
+        }
+        if let Some((_, booted)) = booted_isolated(cx)
+            && setting.doc.id == DOCS[2].id
+        {
+            return Ok(same(saved, fire_on(cx.host, &booted)));
         }
         let Some(irq) = line_of(setting, cx.host) else {
-            return Ok(Proofs {
+            return Ok(same(
                 saved,
-                live: Proof::Unknown("the interrupt is gone".to_owned()),
-                effect: Proof::Unknown("the interrupt is gone".to_owned()),
-                fix: None,
-            });
+                Proof::Unknown("the interrupt is gone".to_owned()),
+            ));
         };
-        let within = |set: &Option<CpuSet>, file: &str| match set {
-            Some(set) if !set.is_empty() => Proof::of(set.is_subset(housekeeping), set.to_string()),
-            Some(_) => Proof::None(format!("{file} is empty: the interrupt is not in use")),
-            None => Proof::Unknown(format!("/proc/irq/{}/{file} cannot be read", irq.number)),
+        let live = within(irq, irq.requested.as_ref(), "smp_affinity_list", cx);
+        let effect = within(irq, irq.effective.as_ref(), "effective_affinity_list", cx);
+        let (effect, fix) = match (&live, effect) {
+            (Proof::Holds(_), Proof::Differs(value)) => not_moved(irq, value, cx),
+            (_, effect) => (effect, None),
         };
-        let live = within(&irq.requested, "smp_affinity_list");
-        let mut effect = within(&irq.effective, "effective_affinity_list");
-        if let (Proof::Holds(_), Proof::Differs(value)) = (&live, &effect)
-            && !cx.host.kernel.cmdline.contains("irqaffinity=")
-        {
-            // An interrupt that is asked to move does so when it next fires (Documentation/core-api/irq/irq-affinity.rst);
-            // after a boot with irqaffinity= none is left behind.
-            effect = Proof::Pending(
-                value.clone(),
-                format!(
-                    "asked for {housekeeping}; the kernel moves it from {value} when it next fires, at the latest with a reboot"
-                ),
-            );
-        }
         Ok(Proofs {
             saved,
             live,
             effect,
-            fix: None,
+            fix,
         })
     }
+}
+
+/// What every interrupt needs besides its own value.
+fn shared(cx: &Context<'_>) -> Vec<Artifact> {
+    let mut shared = service(cx).artifacts(cx);
+    shared.push(Artifact::File {
+        path: SCRIPT.into(),
+        content: script(cx),
+        mode: 0o755,
+    });
+    shared.push(Artifact::File {
+        path: UDEV_RULES.into(),
+        content: udev_rules(),
+        mode: 0o644,
+    });
+    shared
+}
+
+/// Whether the CPUs in one of an interrupt's files serve the OS.
+fn within(irq: &Line, set: Option<&CpuSet>, file: &str, cx: &Context<'_>) -> Proof {
+    match set {
+        Some(set) if !set.is_empty() => {
+            Proof::of(set.is_subset(&cx.cpus.housekeeping), set.to_string())
+        }
+        Some(_) => Proof::None(format!("{file} is empty: the interrupt is not in use")),
+        None => Proof::Unknown(format!("/proc/irq/{}/{file} cannot be read", irq.number)),
+    }
+}
+
+/// What it means that an interrupt was asked to move and has not: an interrupt moves when it next fires
+/// (Documentation/core-api/irq/irq-affinity.rst), so that the counts tell.
+fn not_moved(irq: &Line, on: String, cx: &Context<'_>) -> (Proof, Option<String>) {
+    let housekeeping = &cx.cpus.housekeeping;
+    // After a boot with irqaffinity= a reboot changes nothing more.
+    let at_boot = cx.host.kernel.cmdline.contains("irqaffinity=");
+    match irq.fired_since {
+        Some(fired) if fired > 0 => (
+            Proof::Differs(format!(
+                "{on}, where it fired {fired} times while hftune looked, although {housekeeping} was asked for"
+            )),
+            None,
+        ),
+        _ if irq.count == 0 && at_boot => (
+            Proof::None(format!(
+                "it has not fired since boot; its first interrupt moves it from {on} to {housekeeping}"
+            )),
+            None,
+        ),
+        Some(_) => {
+            let why = format!(
+                "asked for {housekeeping}; the kernel moves it from {on} when it next fires, and it did not while hftune looked"
+            );
+            let look = "see with hftune irq show whether it fires";
+            (Proof::Pending(on, why), at_boot.then(|| look.to_owned()))
+        }
+        None if at_boot => (Proof::Differs(on), None),
+        None => {
+            let why = format!(
+                "asked for {housekeeping}; the kernel moves it from {on} when it next fires, at the latest with a reboot"
+            );
+            (Proof::Pending(on, why), None)
+        }
+    }
+}
+
+/// The CPUs that the running kernel was booted to isolate, and the argument that says so.
+fn booted_isolated(cx: &Context<'_>) -> Option<(String, CpuSet)> {
+    ["isolcpus", "nohz_full"]
+        .iter()
+        .find_map(|name| boot::cpus_of(&cx.host.kernel.cmdline, name))
+        .filter(|(_, cpus)| !cpus.list.is_empty())
+        .map(|(word, cpus)| (word, cpus.list))
+}
+
+/// A setting of its own only where the plan isolates other CPUs: else the settings of the interrupts say it.
+fn isolated_at_boot(cx: &Context<'_>) -> Option<Setting> {
+    let (_, booted) = booted_isolated(cx).filter(|(_, booted)| *booted != cx.cpus.isolated)?;
+    Some(Setting {
+        id: DOCS[2].id.to_owned(),
+        desired: format!("none on CPUs {booted}"),
+        when: When::Reboot,
+        doc: &DOCS[2],
+        note: None,
+        artifacts: Vec::new(),
+    })
+}
+
+/// How many interrupts fire on these CPUs.
+fn fire_on(host: &Host, cpus: &CpuSet) -> Proof {
+    let (there, known) = count_on(host, cpus);
+    if known == 0 {
+        return Proof::Unknown("no effective_affinity_list can be read".to_owned());
+    }
+    Proof::of(
+        there == 0,
+        format!("{there} of {} fire on CPUs {cpus}", host.irqs.list.len()),
+    )
+}
+
+/// How many interrupts fire on these CPUs, and of how many it is known where they fire.
+fn count_on(host: &Host, cpus: &CpuSet) -> (usize, usize) {
+    let known = host
+        .irqs
+        .list
+        .iter()
+        .filter_map(|irq| irq.effective.as_ref());
+    known.fold((0, 0), |(there, known), fires| {
+        let on = !fires.intersection(cpus).is_empty();
+        (there + usize::from(on), known + 1)
+    })
 }
 
 /// The interrupt that a setting was made for, by the number in its artifact: the list is in rising order.
@@ -196,61 +331,23 @@ fn line_of<'h>(setting: &Setting, host: &'h Host) -> Option<&'h Line> {
         .map(|at| &list[at])
 }
 
-/// Interrupts by id. Lines that share a name are told apart by their number.
-fn named(host: &Host) -> BTreeMap<String, &Line> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for line in &host.irqs.list {
-        *counts.entry(line.name.as_str()).or_default() += 1;
-    }
-    host.irqs
-        .list
-        .iter()
-        .filter(|line| !line.name.is_empty())
-        .map(|line| {
-            let unique = counts.get(line.name.as_str()) == Some(&1);
-            let name = line.name.replace([' ', '\t'], "");
-            let id = if unique {
-                format!("irq/{name}")
-            } else {
-                format!("irq/{name}#{}", line.number)
-            };
-            (id, line)
-        })
-        .collect()
-}
-
 /// Why an interrupt cannot be moved by anybody.
-fn immovable(line: &Line) -> Option<String> {
-    // The timer (0) and the cascade (2) of the PC are wired to the boot CPU (arch/x86/kernel/time.c sets IRQF_NOBALANCING).
-    let wired = line.chip.starts_with("IO-APIC") && matches!(line.number, 0 | 2);
-    let per_cpu = line.chip.starts_with("GICv") && line.number < 32;
-    if wired || per_cpu {
-        return Some("the kernel binds it to its CPU".to_owned());
+fn immovable(id: &str, line: &Line, cx: &Context<'_>) -> Option<Skipped> {
+    if is_bound(line) {
+        return Some(Skipped::not_applicable(
+            id,
+            "the kernel binds it to its CPU",
+        ));
     }
-    if line
-        .managed
-        .unwrap_or_else(|| known_to_be_managed(&line.name))
-    {
-        return Some(
-            "the kernel manages its affinity; isolcpus=managed_irq keeps it off isolated CPUs"
-                .to_owned(),
-        );
-    }
-    None
+    managed::is_managed(line).then(|| managed::told(id.to_owned(), line, cx))
 }
 
-/// Queues of drivers that ask for managed interrupts (PCI_IRQ_AFFINITY in drivers/nvme/host/pci.c, drivers/block/virtio_blk.c
-/// and drivers/scsi/virtio_scsi.c), by the names these drivers give. procfs does not say which interrupts are managed.
-fn known_to_be_managed(name: &str) -> bool {
-    let numbered = |text: &str, after: &str| {
-        text.split_once(after).is_some_and(|(_, number)| {
-            !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
-        })
-    };
-    (name.starts_with("nvme")
-        && numbered(name.trim_start_matches("nvme"), "q")
-        && !name.ends_with("q0"))
-        || (name.starts_with("virtio") && (numbered(name, "-req.") || numbered(name, "-request.")))
+/// Whether the kernel binds an interrupt to its CPU.
+fn is_bound(line: &Line) -> bool {
+    // The timer (0) and the cascade (2) of the PC are wired to the boot CPU (arch/x86/kernel/time.c sets IRQF_NOBALANCING).
+    let wired = line.chip.contains("IO-APIC") && matches!(line.number, 0 | 2);
+    let per_cpu = line.chip.starts_with("GICv") && line.number < 32;
+    line.fixed || wired || per_cpu
 }
 
 /// The command that operators know, under its old name.
@@ -261,7 +358,9 @@ fn script(cx: &Context<'_>) -> String {
     )
 }
 
-/// Interrupts of devices that appear later are moved when their driver is bound or their port appears.
+/// Interrupts of devices that appear later are moved when their driver is bound or their port appears, and those of a port
+/// that gets another number of queues (`ethtool -L`) when these come or go: the kernel raises events for each of them
+/// (`rx_queue_add_kobject()` in net/core/net-sysfs.c), as it does not for the port.
 fn udev_rules() -> String {
     let restart = format!(
         "RUN+=\"/bin/systemctl --no-block try-restart {}\"",
@@ -270,6 +369,7 @@ fn udev_rules() -> String {
     format!(
         "{HEADER}\
          ACTION==\"bind\", SUBSYSTEM==\"pci\", {restart}\n\
-         ACTION==\"add\", SUBSYSTEM==\"net\", {restart}\n"
+         ACTION==\"add\", SUBSYSTEM==\"net\", {restart}\n\
+         ACTION==\"add|remove\", SUBSYSTEM==\"queues\", KERNEL==\"rx-*\", DEVPATH!=\"/devices/virtual/*\", {restart}\n"
     )
 }

@@ -19,8 +19,10 @@ pub mod conflicts;
 pub mod cpu_split;
 pub mod hugepages;
 pub mod irq;
+pub mod irqbalance;
 pub mod limits;
 pub mod power;
+pub mod rps;
 pub mod services;
 pub mod sysctl;
 mod sysctl_docs;
@@ -30,6 +32,7 @@ mod test_tree;
 pub mod thp;
 pub mod threads;
 pub mod unit;
+pub mod workqueue;
 
 /// Every domain, in the order in which reports show them. Help, docs and verify derive from this list.
 pub const ALL: &[&dyn Domain] = &[
@@ -38,6 +41,9 @@ pub const ALL: &[&dyn Domain] = &[
     &hugepages::Hugepages,
     &threads::Threads,
     &irq::Irq,
+    &irqbalance::Irqbalance,
+    &rps::Rps,
+    &workqueue::Workqueue,
     &thp::Thp,
     &power::Power,
     &services::Services,

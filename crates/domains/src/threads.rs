@@ -42,7 +42,7 @@ impl Domain for Threads {
             return Desired::default();
         }
         // Threads that are where they should be are named too: the wish for them is what keeps them there.
-        let mut artifacts = crate::irq::SERVICE.artifacts(cx);
+        let mut artifacts = crate::irq::service(cx).artifacts(cx);
         artifacts.extend(movable(cx).map(|task| Artifact::Thread {
             pid: task.pid,
             comm: task.comm.clone(),
@@ -79,7 +79,7 @@ impl Domain for Threads {
             ))
         };
         Ok(Proofs {
-            saved: crate::irq::SERVICE.saved(cx, reader),
+            saved: crate::irq::service(cx).saved(cx, reader),
             live: now.clone(),
             effect: now,
             fix: None,

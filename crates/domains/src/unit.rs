@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use hftune_model::Kind;
 use hftune_model::finding::Proof;
 use hftune_model::setting::Artifact;
 use hftune_sys::Reader;
@@ -96,16 +97,18 @@ impl Service {
     /// Whether it will run at the next boot: its file is as rendered, its link is there, and nothing masks it.
     pub fn saved(&self, cx: &Context<'_>, reader: &Reader<'_>) -> Proof {
         let path = self.path();
-        match reader.value(&path) {
+        // Thousands of interrupts ask for one unit.
+        match reader.text(&path) {
+            Err(e) if e.kind == Kind::Missing => {
+                return Proof::Differs(format!("{} is missing", path.display()));
+            }
             Err(e) => return Proof::Unknown(e.to_string()),
-            Ok(None) => return Proof::Differs(format!("{} is missing", path.display())),
-            Ok(Some(text)) if text != self.render(cx).trim() => {
+            Ok(text) if text.trim() != self.render(cx).trim() => {
                 return Proof::Differs(format!("{} is not as hftune writes it", path.display()));
             }
-            Ok(Some(_)) => {}
+            Ok(_) => {}
         }
-        let link = self.enabling_link();
-        if reader.root().link_target(&link).is_none() {
+        if reader.link_target(self.enabling_link()).is_none() {
             return Proof::Differs(format!("{} is not enabled", self.name));
         }
         Proof::Holds(format!("{} enabled", self.name))

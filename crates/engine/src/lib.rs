@@ -15,6 +15,7 @@ pub mod machine;
 pub mod plan;
 pub mod profile;
 pub mod redact;
+mod refused_irqs;
 pub mod rollback;
 pub mod secrets;
 pub mod target;

@@ -16,6 +16,7 @@ use hftune_sys::{Reader, Root};
 use crate::in_force::{Choices, InForce};
 use crate::journal;
 use crate::plan::{Past, plan};
+use crate::refused_irqs;
 use crate::target;
 
 /// Where packages and administrators put the binary, in the order in which it is looked for.
@@ -57,7 +58,8 @@ impl<'r> Machine<'r> {
     /// Reads the host and resolves the profile. Options that are not given are those of the last setup.
     pub fn read(root: &'r Root, given: Choices) -> Result<Self> {
         let typed = given.housekeeping.is_some();
-        let machine = Self::with_profile(root, resolve(root, given)?);
+        let mut machine = Self::with_profile(root, resolve(root, given)?);
+        refused_irqs::mark(root, &mut machine.host, &machine.cpus.housekeeping);
         // A list of the command line that does not fit is a mistake of this moment, and nothing is done.
         if typed && machine.refused.is_some() {
             cpu_split::split(

@@ -37,6 +37,8 @@ const RIGHT: &[(&str, &str, &str, &str)] = &[
     // CPUs 0-3 and node 0 are offline.
     ("offline-cpu0-node0", "4,6", "5,7-20", ""),
     ("sno", "0-1", "2-11", ""),
+    // Interrupts on both nodes: a core with both threads on each.
+    ("worker1", "0-1,40-41", "2-39,42-79", ""),
 ];
 
 fn set(list: &str) -> CpuSet {

@@ -5,7 +5,7 @@
 )]
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use hftune_engine::host::read;
@@ -296,6 +296,79 @@ fn ports_are_found_with_their_pci_device() {
         (None, None, false)
     );
     assert!(host.unread.is_empty(), "{:?}", host.unread);
+}
+
+/// The three ways to the device of an interrupt: its chip, `msi_irqs` of the device, and the pin of a device.
+#[test]
+fn interrupts_know_their_devices() {
+    let pci = "/sys/bus/pci/devices";
+    let host = Tree::new()
+        .cpus()
+        .file(
+            "/proc/interrupts",
+            "  CPU0 CPU1 CPU2 CPU3\n 24: 1 2 3 4 PCI-MSIX-0000:3b:00.0 1-edge mlx5_comp0\n 25: 0 0 0 0 PCI-MSI 524288-edge eth0-rx-0\n \
+             16: 0 0 0 0 IO-APIC 16-fasteoi i801_smbus\n 17: 0 0 0 0 IO-APIC 17-fasteoi usb1, usb2\n",
+        )
+        .dir(&format!("{pci}/0000:3b:00.0"))
+        .file(&format!("{pci}/0000:3b:00.0/numa_node"), "1\n")
+        .link(&format!("{pci}/0000:3b:00.0/driver"), "../../../bus/pci/drivers/mlx5_core")
+        .file(&format!("{pci}/0000:19:00.0/msi_irqs/25"), "msix\n")
+        .file(&format!("{pci}/0000:19:00.0/numa_node"), "-1\n")
+        .file(&format!("{pci}/0000:00:1f.4/irq"), "16\n")
+        .link(&format!("{pci}/0000:00:1f.4/driver"), "../../../bus/pci/drivers/i801_smbus")
+        .file(&format!("{pci}/0000:00:1a.0/irq"), "17\n")
+        .link(&format!("{pci}/0000:00:1a.0/driver"), "../../../bus/pci/drivers/ehci-pci")
+        .file(&format!("{pci}/0000:00:1d.0/irq"), "17\n")
+        .link(&format!("{pci}/0000:00:1d.0/driver"), "../../../bus/pci/drivers/ehci-pci")
+        .file(&format!("{pci}/0000:00:02.0/irq"), "16\n")
+        .host();
+    let devices: Vec<_> = host
+        .irqs
+        .list
+        .iter()
+        .map(|irq| (irq.number, irq.device.as_deref(), irq.node))
+        .collect();
+    assert_eq!(
+        devices,
+        [
+            (16, Some("0000:00:1f.4"), None),
+            (17, None, None),
+            (24, Some("0000:3b:00.0"), Some(1)),
+            (25, Some("0000:19:00.0"), None),
+        ]
+    );
+    assert_eq!(host.irqs.drivers["0000:3b:00.0"], "mlx5_core");
+    assert!(host.unread.is_empty(), "{:?}", host.unread);
+}
+
+/// File modes say what takes no writes, but not where a copy gave all files the same mode.
+#[test]
+fn a_file_that_takes_no_writes_tells_what_is_managed() {
+    let interrupts = "  CPU0 CPU1 CPU2 CPU3\n 0: 1 0 0 0 IO-APIC 2-edge timer\n 24: 1 2 3 4 PCI-MSIX-0000:3b:00.0 1-edge q1\n \
+                      25: 0 0 0 0 PCI-MSIX-0000:3b:00.0 2-edge q2\n";
+    let told = |release: &str, read_only: &[u32]| {
+        let tree = [0, 24, 25].iter().fold(
+            Tree::new()
+                .cpus()
+                .file("/proc/sys/kernel/osrelease", release)
+                .file("/proc/interrupts", interrupts),
+            |tree, irq| tree.file(&format!("/proc/irq/{irq}/smp_affinity_list"), "0-3\n"),
+        );
+        for irq in read_only {
+            let path = tree.path(&format!("/proc/irq/{irq}/smp_affinity_list"));
+            fs::set_permissions(path, fs::Permissions::from_mode(0o444)).expect("mode");
+        }
+        let list = tree.host().irqs.list;
+        [0, 1, 2].map(|at| (list[at].managed, list[at].fixed))
+    };
+    let unknown = (None, false);
+    assert_eq!(
+        told("6.12.0\n", &[0, 24]),
+        [(None, true), (Some(true), false), (Some(false), false)]
+    );
+    assert_eq!(told("6.12.0\n", &[]), [unknown; 3]);
+    assert_eq!(told("6.12.0\n", &[0, 24, 25]), [unknown; 3]);
+    assert_eq!(told("5.14.0\n", &[0, 24]), [unknown; 3]);
 }
 
 #[test]
@@ -677,6 +750,19 @@ fn check_worker1(host: &Host) {
             .is_some_and(|cpus| !cpus.intersection(&isolated).is_empty())
     };
     assert_eq!(host.irqs.list.iter().filter(fires_there).count(), 513);
+    let of = |name: &str| {
+        host.irqs
+            .list
+            .iter()
+            .find(|irq| irq.name == name)
+            .expect("interrupt")
+    };
+    let queue = of("i40e-ens7f0-TxRx-3");
+    assert_eq!(
+        (queue.device.as_deref(), queue.node, queue.managed),
+        (Some("0000:86:00.0"), Some(1), None)
+    );
+    assert_eq!(host.irqs.drivers["0000:86:00.0"], "i40e");
     assert_eq!(host.boot_loader.kind, BootKind::Ostree);
     assert!(
         host.kernel

@@ -23,6 +23,10 @@ pub struct Host {
     pub interfaces: Vec<String>,
     /// Device interrupts in rising order of their number.
     pub irqs: Irqs,
+    /// Where received packets are steered by software.
+    pub rps: Rps,
+    /// Where the kernel's deferred work may run.
+    pub workqueues: Workqueues,
     /// The running kernel.
     pub kernel: Kernel,
     /// The distribution, from os-release.
@@ -197,6 +201,8 @@ pub struct Irqs {
     pub list: Vec<Irq>,
     /// `/proc/irq/default_smp_affinity`, which new IRQs get.
     pub default_affinity: Option<CpuSet>,
+    /// Kernel drivers of the PCI devices that raise them, by PCI address.
+    pub drivers: BTreeMap<String, String>,
 }
 
 /// One numbered IRQ.
@@ -216,10 +222,33 @@ pub struct Irq {
     pub effective: Option<CpuSet>,
     /// Whether the kernel manages its affinity itself (user writes fail). `None`: cannot be told without writing.
     pub managed: Option<bool>,
+    /// Whether the kernel binds it to its CPU without managing it: its `smp_affinity_list` takes no writes.
+    pub fixed: bool,
+    /// Interrupts between two readings a moment apart; `None` where one reading was enough.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fired_since: Option<u64>,
     /// PCI address of the device that raises it; `None` where it is no PCI device or cannot be told.
     pub device: Option<String>,
     /// NUMA node of that device; `None` where the firmware says nothing.
     pub node: Option<u32>,
+}
+
+/// Receive packet steering (RPS).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+pub struct Rps {
+    /// `/proc/sys/net/core/rps_default_mask`, which new receive queues get; `None` where the kernel has none.
+    pub default_mask: Option<CpuSet>,
+    /// The CPUs of each receive queue that has `rps_cpus`, by interface and queue; `None` where it cannot be read.
+    pub queues: BTreeMap<String, BTreeMap<u32, Option<CpuSet>>>,
+}
+
+/// Workqueues that `/sys/devices/virtual/workqueue` shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+pub struct Workqueues {
+    /// `cpumask`: where work that is bound to no CPU runs at most; `None` where it cannot be read.
+    pub cpumask: Option<CpuSet>,
+    /// The masks of single workqueues, by name; each takes effect within `cpumask`.
+    pub own: BTreeMap<String, CpuSet>,
 }
 
 /// The running kernel.

@@ -21,6 +21,7 @@ pub mod cpuset;
 pub mod error;
 pub mod finding;
 pub mod host;
+pub mod irq_map;
 pub mod names;
 pub mod others;
 pub mod plan;

@@ -47,6 +47,10 @@ pub struct Profile {
     pub irq: Irq,
     /// Kernel threads.
     pub threads: Threads,
+    /// Receive packet steering.
+    pub rps: Rps,
+    /// Workqueues of the kernel.
+    pub workqueue: Workqueue,
     /// Services.
     pub services: Services,
     /// Resource limits.
@@ -222,6 +226,22 @@ pub struct Irq {
 #[serde(deny_unknown_fields, default)]
 pub struct Threads {
     /// Whether every kernel thread that can move goes to the housekeeping CPUs.
+    pub housekeeping: bool,
+}
+
+/// Receive packet steering (RPS).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rps {
+    /// Whether no packet is steered to an isolated CPU.
+    pub housekeeping: bool,
+}
+
+/// Workqueues of the kernel.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Workqueue {
+    /// Whether work that is bound to no CPU goes to the housekeeping CPUs.
     pub housekeeping: bool,
 }
 

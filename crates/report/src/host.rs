@@ -682,7 +682,7 @@ mod tests {
                 nic("eno1", "i40e", "0000:19:00.0", 10),
                 nic("eno2", "i40e", "0000:19:00.1", 0),
             ],
-            irqs: Irqs { list, default_affinity: Some(set("0-7")) },
+            irqs: Irqs { list, default_affinity: Some(set("0-7")), ..Irqs::default() },
             kernel: Kernel {
                 release: "5.14.0-427.13.1.el9_4.x86_64".to_owned(),
                 architecture: "x86_64".to_owned(),

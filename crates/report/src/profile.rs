@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// The tables in the order in which a profile is written.
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 12] = [
     "cpus",
     "sysctl",
     "boot",
@@ -19,6 +19,8 @@ const TABLES: [&str; 10] = [
     "power",
     "irq",
     "threads",
+    "rps",
+    "workqueue",
     "services",
     "limits",
 ];

@@ -15,6 +15,7 @@ pub struct Reader<'r> {
     root: &'r Root,
     texts: RefCell<HashMap<PathBuf, Result<Rc<str>>>>,
     lists: RefCell<HashMap<PathBuf, Result<Rc<[String]>>>>,
+    links: RefCell<HashMap<PathBuf, Option<Rc<str>>>>,
 }
 
 impl<'r> Reader<'r> {
@@ -24,6 +25,7 @@ impl<'r> Reader<'r> {
             root,
             texts: RefCell::default(),
             lists: RefCell::default(),
+            links: RefCell::default(),
         }
     }
 
@@ -43,6 +45,25 @@ impl<'r> Reader<'r> {
             .borrow_mut()
             .insert(path.to_owned(), text.clone());
         text
+    }
+
+    /// The text of a file that is large and asked for once: it is not remembered.
+    pub fn text_once(&self, path: impl AsRef<Path>) -> Result<String> {
+        self.root.read_text(path)
+    }
+
+    /// The permission bits of a file whose text is read with them and remembered; `None` where the text was read before.
+    pub fn mode_with_text(&self, path: impl AsRef<Path>) -> Option<u32> {
+        let path = path.as_ref();
+        if self.texts.borrow().contains_key(path) {
+            return None;
+        }
+        let (text, mode) = match self.root.read_text_and_mode(path) {
+            Ok((text, mode)) => (Ok(Rc::from(text)), Some(mode)),
+            Err(e) => (Err(e), None),
+        };
+        self.texts.borrow_mut().insert(path.to_owned(), text);
+        mode
     }
 
     /// The text of a file without white space around it, or `None` where it does not exist.
@@ -81,5 +102,18 @@ impl<'r> Reader<'r> {
             .borrow_mut()
             .insert(path.to_owned(), names.clone());
         names
+    }
+
+    /// What a symbolic link points to, or `None` where there is no link of that name.
+    pub fn link_target(&self, path: impl AsRef<Path>) -> Option<Rc<str>> {
+        let path = path.as_ref();
+        if let Some(known) = self.links.borrow().get(path) {
+            return known.clone();
+        }
+        let target = self.root.link_target(path).map(Rc::from);
+        self.links
+            .borrow_mut()
+            .insert(path.to_owned(), target.clone());
+        target
     }
 }

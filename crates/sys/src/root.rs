@@ -190,7 +190,12 @@ impl Root {
     /// The bytes of a file. Directories, pipes and devices are refused.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Vec<u8>> {
         let path = path.as_ref();
-        let mut read = self.read_file(path);
+        let read = self.read_file(path).map(|(bytes, _)| bytes);
+        self.answered(path, read)
+    }
+
+    /// What a read answered, as a capture has it where there is one, and remembered where one is made.
+    fn answered(&self, path: &Path, mut read: Result<Vec<u8>, IoError>) -> Result<Vec<u8>> {
         if let Some(replay) = &self.replay {
             read = replay.read(self, path, read);
         }
@@ -206,9 +211,10 @@ impl Root {
         })
     }
 
-    fn read_file(&self, path: &Path) -> Result<Vec<u8>, IoError> {
+    /// The bytes of a file, and the file where it is one of the machine's or a tree's.
+    fn read_file(&self, path: &Path) -> Result<(Vec<u8>, Option<OwnedFd>), IoError> {
         if let Place::Archive(tree) = &self.place {
-            return Ok(tree.read(path)?);
+            return Ok((tree.read(path)?, None));
         }
         // NONBLOCK: opening a pipe that somebody left there must not hang.
         let fd = self.open(path, OFlags::RDONLY | OFlags::NONBLOCK)?;
@@ -220,7 +226,7 @@ impl Root {
                 bytes.reserve(bytes.capacity());
             }
             match rustix::io::read(&fd, rustix::buffer::spare_capacity(&mut bytes)) {
-                Ok(0) => return Ok(bytes),
+                Ok(0) => return Ok((bytes, Some(fd))),
                 Ok(_) if bytes.len() as u64 > MAX_FILE => return Err(TOO_LARGE.into()),
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(e) => return Err(e.into()),
@@ -231,7 +237,31 @@ impl Root {
     /// The text of a file; an error where it is not UTF-8.
     pub fn read_text(&self, path: impl AsRef<Path>) -> Result<String> {
         let path = path.as_ref();
-        String::from_utf8(self.read(path)?).map_err(|e| {
+        self.as_text(path, self.read(path)?)
+    }
+
+    /// The text of a file and its permission bits, for one call more than the text alone.
+    pub fn read_text_and_mode(&self, path: impl AsRef<Path>) -> Result<(String, u32)> {
+        let path = path.as_ref();
+        let (bytes, fd) = match self.read_file(path) {
+            Ok((bytes, fd)) => (Ok(bytes), fd),
+            Err(e) => (Err(e), None),
+        };
+        let text = self.as_text(path, self.answered(path, bytes)?)?;
+        self.note_look(path);
+        let mode = match fd {
+            Some(fd) => Some(
+                rustix::fs::fstat(&fd)
+                    .map_err(|e| Error::io("look at it", &self.shown(path), &e.into()))?
+                    .st_mode,
+            ),
+            None => self.stat(path),
+        };
+        Ok((text, mode.unwrap_or(0) & 0o7777))
+    }
+
+    fn as_text(&self, path: &Path, bytes: Vec<u8>) -> Result<String> {
+        String::from_utf8(bytes).map_err(|e| {
             Error::invalid(format!(
                 "it is not text (byte {})",
                 e.utf8_error().valid_up_to()

@@ -127,6 +127,12 @@ impl Machine {
             let _ = name;
         }
         m.file("/proc/irq/default_smp_affinity", "ff\n");
+        for (queue, cpus) in [("eth0/queues/rx-0", "f0\n"), ("lo/queues/rx-0", "00\n")] {
+            m.file(&format!("/sys/class/net/{queue}/rps_cpus"), cpus);
+        }
+        m.file("/proc/sys/net/core/rps_default_mask", "0\n");
+        m.file("/sys/devices/virtual/workqueue/cpumask", "ff\n");
+        m.file("/sys/devices/virtual/workqueue/writeback/cpumask", "ff\n");
         m.file("/proc/interrupts", INTERRUPTS);
         for (file, text) in [
             ("enabled", "always [madvise] never\n"),

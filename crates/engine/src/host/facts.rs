@@ -102,6 +102,21 @@ impl<'r> Facts<'r> {
         self.noted(path, parse(&text))
     }
 
+    /// The same of a text that is large and asked for once.
+    pub(super) fn parsed_once<T>(
+        &self,
+        path: &str,
+        parse: impl FnOnce(&str) -> Result<T>,
+    ) -> Option<T> {
+        let text = self.noted(path, self.reader.text_once(path))?;
+        self.noted(path, parse(&text))
+    }
+
+    /// The permission bits of a file that is about to be asked for.
+    pub(super) fn mode_with_text(&self, path: &str) -> Option<u32> {
+        self.reader.mode_with_text(path)
+    }
+
     /// A CPU list. An empty file is the empty set, and so is what kernels print of a mask that was never set:
     /// "(null)", or a NUL.
     pub(super) fn cpus(&self, path: &str) -> Option<CpuSet> {

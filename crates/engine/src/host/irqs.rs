@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hftune_model::host::{Irq, Irqs};
 use hftune_model::{CpuSet, Error, Result};
+use hftune_sys::Root;
 
 use super::facts::{Facts, number_after};
+use super::irq_devices;
 
 const DIR: &str = "/proc/irq";
 
@@ -18,7 +20,7 @@ const DEBUG_DIR: &str = "/sys/kernel/debug/irq/irqs";
 const ZERO: &[u8] = b"          0";
 
 /// One line of `/proc/interrupts`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct InterruptLine {
     /// The number of the IRQ.
     pub number: u32,
@@ -30,13 +32,21 @@ pub struct InterruptLine {
     pub name: String,
 }
 
-pub(super) fn read(facts: &Facts<'_>) -> Irqs {
+/// Since this kernel the file modes say which interrupts take no writes ("genirq/procfs: Correctly set file permissions
+/// for affinity control files", kernel/irq/proc.c).
+const MODES_SINCE: (u32, u32) = (6, 12);
+
+/// How long an interrupt that is not where it was asked to be is watched: it may be waiting to fire.
+const WATCH: std::time::Duration = std::time::Duration::from_millis(250);
+
+pub(super) fn read(facts: &Facts<'_>, kernel: Option<(u32, u32)>) -> Irqs {
     let mut lines: BTreeMap<u32, InterruptLine> = facts
-        .parsed_text("/proc/interrupts", parse_interrupts)
+        .parsed_once("/proc/interrupts", parse_interrupts)
         .unwrap_or_default()
         .into_iter()
         .map(|line| (line.number, line))
         .collect();
+    let devices = irq_devices::read(facts, lines.values());
     // The kernel leaves out the line of an IRQ that nobody asked for and that never fired.
     let directories = facts.numbered(DIR, "");
     let numbers: BTreeSet<u32> = lines.keys().chain(&directories).copied().collect();
@@ -45,32 +55,115 @@ pub(super) fn read(facts: &Facts<'_>) -> Irqs {
         .iter()
         .filter_map(|name| number_after(name, ""))
         .collect();
-    let list = numbers
+    let writable = writable(facts, &directories, kernel);
+    let mut list: Vec<Irq> = numbers
         .into_iter()
         .map(|number| {
             let line = lines.remove(&number);
             let (name, chip, count) = line.map(|l| (l.name, l.chip, l.count)).unwrap_or_default();
+            let writable = writable.get(&number).copied();
+            let managed = debugged
+                .contains(&number)
+                .then(|| facts.word_if_told(&format!("{DEBUG_DIR}/{number}")))
+                .flatten()
+                .map(|state| state.contains("IRQD_AFFINITY_MANAGED"))
+                // Of what takes no writes, the kernel manages the queues of devices; the rest it binds.
+                .or_else(|| match writable {
+                    Some(false) if !irq_devices::is_message_signalled(&chip) => None,
+                    writable => writable.map(|writable| !writable),
+                });
+            let device = devices.by_irq.get(&number).cloned();
             Irq {
                 number,
                 name,
                 chip,
                 count,
-                requested: facts.cpus(&format!("{DIR}/{number}/smp_affinity_list")),
+                requested: facts.cpus(&requested_file(number)),
                 effective: facts.cpus(&format!("{DIR}/{number}/effective_affinity_list")),
-                managed: debugged
-                    .contains(&number)
-                    .then(|| facts.word_if_told(&format!("{DEBUG_DIR}/{number}")))
-                    .flatten()
-                    .map(|state| state.contains("IRQD_AFFINITY_MANAGED")),
-                device: None,
-                node: None,
+                managed,
+                fixed: writable == Some(false) && managed != Some(true),
+                fired_since: None,
+                node: device
+                    .as_ref()
+                    .and_then(|device| devices.nodes.get(device).copied()),
+                device,
             }
         })
         .collect();
+    watch(facts, &mut list);
     Irqs {
         list,
         default_affinity: facts.parsed(&format!("{DIR}/default_smp_affinity"), CpuSet::parse_mask),
+        drivers: devices.drivers,
     }
+}
+
+fn requested_file(number: u32) -> String {
+    format!("{DIR}/{number}/smp_affinity_list")
+}
+
+/// Which interrupts take writes, where the file modes tell: on the live machine, and in a tree that has kept both kinds of
+/// modes. A kernel with a backport of the change is known by its first file that takes none.
+fn writable(facts: &Facts<'_>, numbers: &[u32], kernel: Option<(u32, u32)>) -> BTreeMap<u32, bool> {
+    let since = kernel.is_some_and(|kernel| kernel >= MODES_SINCE);
+    let live = facts.root().is_live();
+    if !live && !since {
+        return BTreeMap::new();
+    }
+    let mut modes: BTreeMap<u32, bool> = numbers
+        .iter()
+        .filter_map(|number| {
+            let mode = facts.mode_with_text(&requested_file(*number))?;
+            Some((*number, mode & 0o222 != 0))
+        })
+        .collect();
+    let both = modes.values().any(|writable| *writable) && modes.values().any(|writable| !writable);
+    if !(both || live && since) {
+        // That nothing is said of any does not make one of them movable.
+        modes.retain(|_, writable| live && !*writable);
+    }
+    modes
+}
+
+/// An interrupt that is not where it was asked to be either has not fired since, or the kernel did not move it: a second
+/// look at the counts tells them apart. Hardly any machine has one, so that this costs its time where it answers something.
+fn watch(facts: &Facts<'_>, list: &mut [Irq]) {
+    let waits = |irq: &Irq| {
+        irq.count > 0
+            && matches!((&irq.requested, &irq.effective), (Some(asked), Some(fires))
+                if !asked.is_empty() && !fires.is_subset(asked))
+    };
+    if !facts.root().is_live() || !list.iter().any(waits) {
+        return;
+    }
+    std::thread::sleep(WATCH);
+    let root = facts.root();
+    let counts = counts_now(root);
+    for irq in list.iter_mut().filter(|irq| waits(irq)) {
+        irq.fired_since = counts
+            .get(&irq.number)
+            .map(|count| count.saturating_sub(irq.count));
+        // The very interrupt that was counted may have moved it.
+        if irq.fired_since > Some(0) {
+            irq.effective = effective_now(root, irq.number).or(irq.effective.take());
+        }
+    }
+}
+
+/// Where an interrupt fires, read anew; `None` where that cannot be read.
+pub fn effective_now(root: &Root, number: u32) -> Option<CpuSet> {
+    let text = root.read_text(format!("{DIR}/{number}/effective_affinity_list"));
+    CpuSet::parse_list(&text.ok()?, None).ok()
+}
+
+/// Interrupts so far, by IRQ, read anew; empty where `/proc/interrupts` cannot be read.
+pub fn counts_now(root: &Root) -> BTreeMap<u32, u64> {
+    root.read_text("/proc/interrupts")
+        .and_then(|text| parse_interrupts(&text))
+        .unwrap_or_default()
+        .into_iter()
+        .map(|line| (line.number, line.count))
+        .collect()
 }
 
 /// Reads `/proc/interrupts`: the numbered lines; those of the CPUs themselves (NMI, LOC, IPI0, ...) are skipped.

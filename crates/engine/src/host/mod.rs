@@ -9,6 +9,7 @@ mod cpus;
 mod distribution;
 mod facts;
 mod ini;
+mod irq_devices;
 mod irqs;
 mod kernel;
 mod link_files;
@@ -17,14 +18,16 @@ mod network_manager;
 mod nics;
 mod nodes;
 mod other_loaders;
+mod rps;
 mod services;
 mod shell_words;
 mod staged_deployment;
 mod tasks;
 mod tuned;
 mod virtualization;
+mod workqueues;
 
-pub use irqs::{InterruptLine, parse_interrupts};
+pub use irqs::{InterruptLine, counts_now, effective_now, parse_interrupts};
 
 use hftune_model::host::{BootLoader, Host};
 use hftune_sys::Reader;
@@ -64,7 +67,9 @@ pub fn read(reader: &Reader<'_>) -> Host {
         memory: memory::read(&facts),
         nics,
         interfaces: nics::interfaces(&facts),
-        irqs: irqs::read(&facts),
+        irqs: irqs::read(&facts, kernel.version()),
+        rps: rps::read(&facts),
+        workqueues: workqueues::read(&facts),
         boot_loader: boot_loader::read(&facts, &distribution, &kernel.cmdline),
         virtualization: virtualization::read(&facts, &cpus.flags),
         services,

@@ -109,7 +109,7 @@ fn pci_ancestor(path: &str) -> Option<&str> {
 }
 
 /// Whether it is like 0000:3b:00.0; a domain behind a VMD controller has more than four digits.
-fn is_pci_address(name: &str) -> bool {
+pub(super) fn is_pci_address(name: &str) -> bool {
     let mut parts = name.split([':', '.']);
     let mut hex = |least: usize, most: usize| {
         parts.next().is_some_and(|part| {
