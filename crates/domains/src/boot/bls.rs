@@ -5,7 +5,7 @@ use std::path::Path;
 
 use hftune_model::{Error, Result};
 
-use super::cmdline::{Edit, is_barrier, tokens};
+use super::cmdline::Edit;
 
 /// Where the entries are.
 pub const DIRECTORY: &str = "/boot/loader/entries";
@@ -19,8 +19,10 @@ pub struct Entry {
     pub kernel: String,
     /// The line of the first `options`, counted from 1.
     pub line: Option<usize>,
-    /// All `options`, joined as the boot loader joins them.
+    /// The first `options`, which is all that GRUB reads (`bls_get_val()` in grub-core/commands/blscfg.c).
     pub options: String,
+    /// All `options`, joined as systemd-boot joins them.
+    pub all_options: String,
     /// Whether it is a rescue entry, which is to boot when nothing else does.
     pub rescue: bool,
 }
@@ -32,6 +34,7 @@ pub fn parse(path: &Path, text: &str) -> Entry {
         kernel: String::new(),
         line: None,
         options: String::new(),
+        all_options: String::new(),
         rescue: path
             .file_stem()
             .is_some_and(|name| name.to_string_lossy().contains("-0-rescue")),
@@ -45,11 +48,14 @@ pub fn parse(path: &Path, text: &str) -> Entry {
             Some(("version", value)) => entry.rescue |= value.contains("0-rescue"),
             Some(("linux", value)) => value.clone_into(&mut entry.kernel),
             Some(("options", value)) => {
-                entry.line.get_or_insert(number + 1);
-                if !entry.options.is_empty() && !value.is_empty() {
-                    entry.options.push(' ');
+                if entry.line.is_none() {
+                    entry.line = Some(number + 1);
+                    value.clone_into(&mut entry.options);
                 }
-                entry.options.push_str(value);
+                if !entry.all_options.is_empty() && !value.is_empty() {
+                    entry.all_options.push(' ');
+                }
+                entry.all_options.push_str(value);
             }
             _ => {}
         }
@@ -57,25 +63,20 @@ pub fn parse(path: &Path, text: &str) -> Entry {
     entry
 }
 
-/// The text with the edit made: words go from every `options` line and come to the last one, or to the first that ends
-/// what the kernel reads.
+/// The text with the edit made: words go from every `options` line and come to the first, which every boot loader reads.
 pub fn edit(text: &str, edit: &Edit) -> Result<String> {
     if edit.is_empty() {
         return Ok(text.to_owned());
     }
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let options: Vec<usize> = (0..lines.len()).filter(|&i| is_options(lines[i])).collect();
-    let Some(&last) = options.last() else {
+    let Some(&target) = options.first() else {
         // An added line would take the place of what GRUB falls back to (default_kernelopts), the root device with it.
         return Err(Error::invalid(
             "it has no options line, so GRUB takes the arguments from elsewhere",
         )
         .hint("give the entry an options line with all of its arguments, root= among them"));
     };
-    let ends = |i: usize| {
-        key_and_value(lines[i]).is_some_and(|(_, v)| tokens(v).iter().any(|t| is_barrier(t.raw)))
-    };
-    let target = options.iter().copied().find(|&i| ends(i)).unwrap_or(last);
     let mut edited = String::with_capacity(text.len() + 128);
     for (i, line) in lines.iter().enumerate() {
         match key_and_value(line) {
@@ -165,7 +166,7 @@ mod tests {
             ("  options   ro  \n", "  options   ro isolcpus=2-7  \n"),
             (
                 "options a isolcpus=4-7 b\noptions c\n",
-                "options a b\noptions c isolcpus=2-7\n",
+                "options a b isolcpus=2-7\noptions c\n",
             ),
             (
                 "options a -- b\noptions c\n",

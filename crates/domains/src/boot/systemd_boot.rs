@@ -99,7 +99,7 @@ fn entries(loader: &BootLoader) -> Vec<Place<'_>> {
             path,
             file: text,
             shown: format!("{}:{}", path.display(), entry.line.unwrap_or(1)),
-            arguments: entry.options.clone(),
+            arguments: entry.all_options.clone(),
             entry: Some(Entry {
                 parsed: entry,
                 text,
@@ -397,7 +397,7 @@ mod tests {
                 text.lines().filter(|l| !l.starts_with("options")).map(str::to_owned).collect()
             };
             prop_assert_eq!(others(&edited), others(&text));
-            let found = bls::parse(&path, &edited).options;
+            let found = bls::parse(&path, &edited).all_options;
             let expected = options.map_or_else(String::new, |options| options + " ") + "isolcpus=2-7";
             prop_assert_eq!(found, expected);
         }
