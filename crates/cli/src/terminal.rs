@@ -15,11 +15,16 @@ pub(crate) fn width() -> usize {
 
 /// Prints a result to standard output, in one piece, without colours where nobody would see them.
 pub(crate) fn print(text: &str) {
-    let choice = anstream::AutoStream::choice(&std::io::stdout());
-    let mut plain = anstream::AutoStream::new(Vec::new(), choice);
-    let _ = plain.write_all(text.as_bytes());
     // A reader that went away (a pipe to head) is no failure.
     let mut out = std::io::stdout().lock();
+    if !text.contains('\u{1b}') {
+        // JSON, which may be megabytes, has no colours to take out.
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        return;
+    }
+    let choice = anstream::AutoStream::choice(&out);
+    let mut plain = anstream::AutoStream::new(Vec::new(), choice);
+    let _ = plain.write_all(text.as_bytes());
     let _ = out
         .write_all(&plain.into_inner())
         .and_then(|()| out.flush());

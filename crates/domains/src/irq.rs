@@ -174,8 +174,8 @@ impl Domain for Irq {
             };
             return Ok(same(saved, now));
         }
-        if let Some((_, booted)) = booted_isolated(cx)
-            && setting.doc.id == DOCS[2].id
+        if setting.doc.id == DOCS[2].id
+            && let Some((_, booted)) = booted_isolated(cx)
         {
             return Ok(same(saved, fire_on(cx.host, &booted)));
         }

@@ -51,6 +51,41 @@ impl CpuSet {
         self.words[word] |= 1 << (cpu % 64);
     }
 
+    /// Adds the CPUs from `first` to `last`, a word at a time: lists of hundreds of CPUs are read for every interrupt.
+    fn insert_range(&mut self, first: u32, last: u32) {
+        self.insert(first);
+        self.insert(last);
+        let (from, to) = (first as usize / 64, last as usize / 64);
+        for word in from..=to {
+            let low = if word == from { first % 64 } else { 0 };
+            let high = if word == to { last % 64 } else { 63 };
+            self.words[word] |= (u64::MAX >> (63 - (high - low))) << low;
+        }
+    }
+
+    /// The runs of neighbouring CPUs, first and last of each, in rising order.
+    fn runs(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let end = u32::try_from(self.words.len()).expect("few words") * 64;
+        // The first CPU from `at` on that is in the set, or is not.
+        let next = move |mut at: u32, member: bool| {
+            while at < end {
+                let word = self.words[at as usize / 64];
+                let rest = if member { word } else { !word } >> (at % 64);
+                if rest != 0 {
+                    return at + rest.trailing_zeros();
+                }
+                at = (at / 64 + 1) * 64;
+            }
+            end
+        };
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            let first = next(at, true);
+            at = next(first, false);
+            (first < end).then(|| (first, at - 1))
+        })
+    }
+
     /// The CPUs in rising order.
     pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
         self.words.iter().enumerate().flat_map(|(i, &word)| {
@@ -150,6 +185,10 @@ impl CpuSet {
                     &format!("\"{part}\" takes {used} of every {size} CPUs"),
                 ));
             }
+            if used == size {
+                set.insert_range(first, last);
+                continue;
+            }
             (first..=last)
                 .filter(|cpu| (cpu - first) % size < used)
                 .for_each(|cpu| set.insert(cpu));
@@ -232,19 +271,12 @@ fn bad_list(list: &str, why: &str) -> Error {
 
 impl fmt::Display for CpuSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut cpus = self.iter().peekable();
-        let mut comma = "";
-        while let Some(first) = cpus.next() {
-            let mut last = first;
-            while cpus.peek() == Some(&(last + 1)) {
-                last = cpus.next().expect("peeked");
+        for (i, (first, last)) in self.runs().enumerate() {
+            let comma = if i == 0 { "" } else { "," };
+            match last - first {
+                0 => write!(f, "{comma}{first}")?,
+                _ => write!(f, "{comma}{first}-{last}")?,
             }
-            if first == last {
-                write!(f, "{comma}{first}")?;
-            } else {
-                write!(f, "{comma}{first}-{last}")?;
-            }
-            comma = ",";
         }
         Ok(())
     }
@@ -351,7 +383,16 @@ mod tests {
             let set: CpuSet = cpus.iter().copied().collect();
             prop_assert_eq!(set.len(), cpus.len());
             prop_assert_eq!(&set.to_string().parse::<CpuSet>().unwrap(), &set);
+            let runs: Vec<u32> = set.runs().flat_map(|(first, last)| first..=last).collect();
+            prop_assert_eq!(runs, set.iter().collect::<Vec<_>>());
             prop_assert_eq!(&CpuSet::parse_mask(&set.to_mask()).unwrap(), &set);
+        }
+
+        #[test]
+        fn a_range_is_its_cpus(first in 0..300u32, more in 0..300u32) {
+            let mut range = CpuSet::new();
+            range.insert_range(first, first + more);
+            prop_assert_eq!(range, (first..=first + more).collect::<CpuSet>());
         }
 
         #[test]

@@ -112,6 +112,21 @@ impl<'r> Facts<'r> {
         self.noted(path, parse(&text))
     }
 
+    /// The same, of a file that nothing else asks for: of each interrupt there is one.
+    pub(super) fn cpus_once(&self, path: &str) -> Option<CpuSet> {
+        let text = match self.reader.text_once(path) {
+            Err(error) if error.kind == Kind::Missing => return None,
+            text => self.noted(path, text)?,
+        };
+        self.noted(
+            path,
+            CpuSet::parse_list(text.trim_end().trim_end_matches('\0'), None).map_err(|e| Error {
+                path: Some(self.root().shown(Path::new(path))),
+                ..e
+            }),
+        )
+    }
+
     /// The permission bits of a file that is about to be asked for.
     pub(super) fn mode_with_text(&self, path: &str) -> Option<u32> {
         self.reader.mode_with_text(path)

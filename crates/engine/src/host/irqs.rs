@@ -79,7 +79,7 @@ pub(super) fn read(facts: &Facts<'_>, kernel: Option<(u32, u32)>) -> Irqs {
                 chip,
                 count,
                 requested: facts.cpus(&requested_file(number)),
-                effective: facts.cpus(&format!("{DIR}/{number}/effective_affinity_list")),
+                effective: facts.cpus_once(&format!("{DIR}/{number}/effective_affinity_list")),
                 managed,
                 fixed: writable == Some(false) && managed != Some(true),
                 fired_since: None,
