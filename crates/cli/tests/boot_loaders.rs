@@ -491,16 +491,18 @@ fn a_menu_without_entries_is_left_alone_and_proved() {
     let stock = machine.manifest();
     let plan = machine.run(&["plan", "--json"]).json();
     let skipped = plan["skipped"].as_array().expect("skipped");
-    let told = skipped
-        .iter()
-        .find(|skipped| skipped["id"] == "boot/isolcpus")
-        .unwrap_or_else(|| panic!("{skipped:#?}"));
-    assert_eq!(told["verdict"], "not-permitted");
-    let fix = told["fix"].as_str().expect("fix");
-    assert!(
-        fix.contains(&format!("add {ISOLCPUS} to GRUB_CMDLINE_LINUX_DEFAULT")),
-        "{fix}"
-    );
+    let told = |id: &str| {
+        skipped
+            .iter()
+            .find(|skipped| skipped["id"] == id)
+            .unwrap_or_else(|| panic!("{skipped:#?}"))
+    };
+    assert_eq!(told("boot/isolcpus")["verdict"], "not-permitted");
+    // One line for all of them, at the first.
+    let fix = told("boot/irqaffinity")["fix"].as_str().expect("fix");
+    let line =
+        format!("in /etc/default/grub: irqaffinity=0-1 {ISOLCPUS} nohz_full=2-7 rcu_nocbs=2-7;");
+    assert!(fix.contains(&line), "{fix}");
     assert!(
         fix.contains("grub2-mkconfig -o /boot/grub2/grub.cfg"),
         "{fix}"

@@ -4,10 +4,9 @@
 //! hftune does not run grub2-mkconfig there: what it makes where the line is absent differs from version to version, so
 //! it might change how the machine boots altogether. The operator is told what to type, and the outcome is proved.
 
-use hftune_model::finding::Verdict;
-
-use super::argument::{Argument, skip};
-use super::placed::Placed;
+use super::argument::Argument;
+use super::by_hand::place_by_hand;
+use super::placed::{Placed, line};
 use super::staged;
 use crate::Context;
 
@@ -18,26 +17,21 @@ pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
     let path = staged::menu(loader).map_or("its grub.cfg".to_owned(), |(path, _)| {
         path.display().to_string()
     });
-    let mut placed = Placed::default();
-    for argument in wanted {
-        let staged =
-            !entries.is_empty() && entries.iter().all(|entry| argument.is_on(&entry.arguments));
-        if staged || argument.is_on(&cx.host.kernel.cmdline) {
-            placed.kept.push(argument.clone());
-            continue;
-        }
-        let reason = format!(
-            "GRUB boots from {path}, which grub2-mkconfig made without reading /boot/loader/entries (GRUB_ENABLE_BLSCFG is \
-             not true), and hftune does not make it anew; {argument} is missing"
-        );
-        let fix = format!(
-            "add {argument} to GRUB_CMDLINE_LINUX_DEFAULT in /etc/default/grub, run grub2-mkconfig -o {path}, then reboot; or \
-             go over to an entry for each kernel with grub2-switch-to-blscfg, then run hftune setup"
-        );
-        let verdict = Verdict::NotPermitted;
-        placed
-            .skipped
-            .push(skip(&argument.name, verdict, reason, Some(fix)));
-    }
+    let (staged, rest): (Vec<Argument>, Vec<Argument>) =
+        wanted.iter().cloned().partition(|argument| {
+            !entries.is_empty() && entries.iter().all(|entry| argument.is_on(&entry.arguments))
+        });
+    let why = format!(
+        "GRUB boots from {path}, which grub2-mkconfig made without reading /boot/loader/entries (GRUB_ENABLE_BLSCFG is not \
+         true), and hftune does not make it anew"
+    );
+    let mut placed = place_by_hand(&cx.host.kernel, &rest, &why, |missing| {
+        format!(
+            "add to GRUB_CMDLINE_LINUX_DEFAULT in /etc/default/grub: {}; run grub2-mkconfig -o {path}, then reboot; or go over \
+             to an entry for each kernel with grub2-switch-to-blscfg, then run hftune setup",
+            line(missing)
+        )
+    });
+    placed.kept.splice(0..0, staged);
     placed
 }
