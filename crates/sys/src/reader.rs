@@ -2,7 +2,8 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::Path;
 use std::rc::Rc;
 
 use hftune_model::{Error, Kind, Result};
@@ -10,12 +11,14 @@ use hftune_model::{Error, Kind, Result};
 use crate::Root;
 
 /// Reads files below a root, each one once. A new reader sees new state.
+///
+/// Paths are remembered by their bytes, since a `Path` is hashed part by part and there may be thousands.
 #[derive(Debug)]
 pub struct Reader<'r> {
     root: &'r Root,
-    texts: RefCell<HashMap<PathBuf, Result<Rc<str>>>>,
-    lists: RefCell<HashMap<PathBuf, Result<Rc<[String]>>>>,
-    links: RefCell<HashMap<PathBuf, Option<Rc<str>>>>,
+    texts: RefCell<HashMap<OsString, Result<Rc<str>>>>,
+    lists: RefCell<HashMap<OsString, Result<Rc<[String]>>>>,
+    links: RefCell<HashMap<OsString, Option<Rc<str>>>>,
 }
 
 impl<'r> Reader<'r> {
@@ -37,13 +40,13 @@ impl<'r> Reader<'r> {
     /// The text of a file.
     pub fn text(&self, path: impl AsRef<Path>) -> Result<Rc<str>> {
         let path = path.as_ref();
-        if let Some(known) = self.texts.borrow().get(path) {
+        if let Some(known) = self.texts.borrow().get(path.as_os_str()) {
             return known.clone();
         }
         let text = self.root.read_text(path).map(Rc::from);
         self.texts
             .borrow_mut()
-            .insert(path.to_owned(), text.clone());
+            .insert(path.as_os_str().to_owned(), text.clone());
         text
     }
 
@@ -55,14 +58,16 @@ impl<'r> Reader<'r> {
     /// The permission bits of a file whose text is read with them and remembered; `None` where the text was read before.
     pub fn mode_with_text(&self, path: impl AsRef<Path>) -> Option<u32> {
         let path = path.as_ref();
-        if self.texts.borrow().contains_key(path) {
+        if self.texts.borrow().contains_key(path.as_os_str()) {
             return None;
         }
         let (text, mode) = match self.root.read_text_and_mode(path) {
             Ok((text, mode)) => (Ok(Rc::from(text)), Some(mode)),
             Err(e) => (Err(e), None),
         };
-        self.texts.borrow_mut().insert(path.to_owned(), text);
+        self.texts
+            .borrow_mut()
+            .insert(path.as_os_str().to_owned(), text);
         mode
     }
 
@@ -94,26 +99,26 @@ impl<'r> Reader<'r> {
     /// The names in a directory, sorted; empty where it does not exist.
     pub fn list(&self, path: impl AsRef<Path>) -> Result<Rc<[String]>> {
         let path = path.as_ref();
-        if let Some(known) = self.lists.borrow().get(path) {
+        if let Some(known) = self.lists.borrow().get(path.as_os_str()) {
             return known.clone();
         }
         let names = self.root.list(path).map(Rc::from);
         self.lists
             .borrow_mut()
-            .insert(path.to_owned(), names.clone());
+            .insert(path.as_os_str().to_owned(), names.clone());
         names
     }
 
     /// What a symbolic link points to, or `None` where there is no link of that name.
     pub fn link_target(&self, path: impl AsRef<Path>) -> Option<Rc<str>> {
         let path = path.as_ref();
-        if let Some(known) = self.links.borrow().get(path) {
+        if let Some(known) = self.links.borrow().get(path.as_os_str()) {
             return known.clone();
         }
         let target = self.root.link_target(path).map(Rc::from);
         self.links
             .borrow_mut()
-            .insert(path.to_owned(), target.clone());
+            .insert(path.as_os_str().to_owned(), target.clone());
         target
     }
 }

@@ -55,7 +55,8 @@ pub fn check(scenario: &mut Scenario, written: &[String]) -> Result<()> {
     interrupts(scenario, &measured)
 }
 
-/// Asserts that the kernel was given the isolated CPUs, and that it isolates them.
+/// Asserts that the kernel was given the isolated CPUs, and that it isolates them, from deferred work and received packets
+/// too.
 pub fn isolation(scenario: &mut Scenario) -> Result<()> {
     let cmdline = scenario.control().read("cat /proc/cmdline")?;
     check_arguments(&mut scenario.checks, "/proc/cmdline", &cmdline);
@@ -64,7 +65,26 @@ pub fn isolation(scenario: &mut Scenario) -> Result<()> {
         let value = scenario.control().read(&format!("cat {path}"))?;
         scenario.checks.equal(path, value.trim(), ISOLATED);
     }
+    let work = "/sys/devices/virtual/workqueue/cpumask";
+    let mask = scenario.control().read(&format!("cat {work}"))?;
+    scenario
+        .checks
+        .equal(work, mask.trim().trim_start_matches('0'), "3");
+    let steered = scenario
+        .control()
+        .read("cat /sys/class/net/*/queues/rx-*/rps_cpus")?;
+    scenario.checks.that(
+        "rps_cpus of every receive queue",
+        !steered.trim().is_empty() && steered.lines().all(spares_isolated),
+        "no isolated CPU",
+        steered.split_whitespace().collect::<Vec<_>>().join(" "),
+    );
     Ok(())
+}
+
+/// Whether a mask of the guest's eight CPUs names housekeeping CPUs at most.
+fn spares_isolated(mask: &str) -> bool {
+    u8::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask & !3 == 0)
 }
 
 /// Asserts that a kernel command line isolates the CPUs, by reading it word by word.
@@ -311,6 +331,12 @@ mod tests {
         );
         assert_eq!(argument("isolcpus=1 isolcpus=2", "isolcpus"), None);
         assert_eq!(argument("xisolcpus=1 isolcpus", "isolcpus"), None);
+    }
+
+    #[test]
+    fn masks_of_eight_cpus() {
+        assert!(spares_isolated("00") && spares_isolated("3\n"));
+        assert!(!spares_isolated("7") && !spares_isolated("ff") && !spares_isolated("x"));
     }
 
     #[test]
