@@ -5,10 +5,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use hftune_domains::boot::{self, record::Record};
-use hftune_model::Result;
+use hftune_domains::boot::{self, grubenv, record::Record};
 use hftune_model::setting::Artifact;
 use hftune_model::transaction::{After, Content, State, TakenStep, Transaction};
+use hftune_model::{Kind, Result};
 use hftune_sys::Root;
 
 use crate::journal::Held;
@@ -17,17 +17,43 @@ use crate::target;
 /// Undoes a step in a file of boot arguments that someone changed since; whether there was anything to undo. `None`
 /// where it is no such file, or cannot be edited as it is now.
 pub(crate) fn undo_in_changed(root: &Root, step: &TakenStep, now: &State) -> Result<Option<bool>> {
-    let (
-        After::Set(Artifact::File { path, content, .. }),
-        State::File {
-            content: before, ..
-        },
-        State::File { content: now, .. },
+    if let (
+        After::Set(Artifact::Variable { path, name, value }),
+        State::Variable { raw: before },
+        State::Variable { raw: now },
     ) = (&step.after, &step.before, now)
-    else {
-        return Ok(None);
+    {
+        let now = grubenv::unescape(now);
+        let text = boot::undo::undone_line(&grubenv::unescape(before), value, &now);
+        if text == now {
+            return Ok(Some(false));
+        }
+        return target::set_variable(root, path, name, &grubenv::escape(&text))
+            .map(|()| Some(true));
+    }
+    let (path, content) = match &step.after {
+        After::Set(Artifact::File { path, content, .. }) => (path.as_path(), content),
+        After::Restore {
+            target,
+            state:
+                State::File {
+                    content: Content::Text(text),
+                    ..
+                },
+        } => (Path::new(target::key_parts(target).1), text),
+        _ => return Ok(None),
     };
-    let (Content::Text(before), Content::Text(now)) = (before, now) else {
+    let (
+        State::File {
+            content: Content::Text(before),
+            ..
+        },
+        State::File {
+            content: Content::Text(now),
+            ..
+        },
+    ) = (&step.before, now)
+    else {
         return Ok(None);
     };
     match boot::undo::undone(path, before, content, now) {
@@ -46,7 +72,7 @@ pub(crate) fn take_out(root: &Root, transaction: &Transaction) -> Result<Vec<Tak
         return Ok(Vec::new());
     };
     let mut stays = Record::parse(&text(root, boot::record::PATH)?).words;
-    stays.extend(boot::record::words(&text(root, boot::KERNEL_CMDLINE)?));
+    stays.extend(boot::record::words(&template(root)?));
     let taken = later_entries(root, &record, &stays)?.into_iter();
     Ok(taken
         .map(|(path, edited)| {
@@ -72,7 +98,7 @@ pub(crate) fn put_back(root: &Root, held: &BTreeMap<String, Held>) -> Vec<(PathB
             ..
         }) => text.clone(),
         Some(_) => String::new(),
-        None => text(root, boot::KERNEL_CMDLINE).unwrap_or_default(),
+        None => template(root).unwrap_or_default(),
     };
     let stays = boot::record::words(&template);
     let edited = later_entries(root, &Record::parse(content), &stays).unwrap_or_default();
@@ -97,14 +123,19 @@ fn later_entries(
     let mut words = record.words.clone();
     words.retain(|word| !stays.contains(word));
     let mut found = Vec::new();
-    for name in root
-        .list(boot::ENTRIES)?
-        .iter()
-        .filter(|name| is_entry(name))
-    {
-        let path = Path::new(boot::ENTRIES).join(name);
-        let edited = root
-            .read_text(&path)
+    let mut paths = Vec::new();
+    for directory in boot::ENTRY_DIRECTORIES {
+        let names = root.list(directory)?;
+        let entries = names.iter().filter(|name| is_entry(name));
+        paths.extend(entries.map(|name| Path::new(directory).join(name)));
+    }
+    for path in paths {
+        let text = match root.read_text(&path) {
+            // What is not text holds no words.
+            Err(e) if e.kind == Kind::Invalid => continue,
+            text => text,
+        };
+        let edited = text
             .and_then(|text| record.taken_out_of(&path, &text, &words))
             .map_err(|e| e.at(&path));
         if let Some(edited) = edited.transpose() {
@@ -130,6 +161,14 @@ fn record_of(transaction: &Transaction) -> Option<Record> {
         }
         _ => None,
     })
+}
+
+/// The template of the next kernel's entry: the administrator's, else that of the distribution.
+fn template(root: &Root) -> Result<String> {
+    match root.read_text_if_present(boot::KERNEL_CMDLINE)? {
+        Some(text) => Ok(text),
+        None => text(root, boot::VENDOR_CMDLINE),
+    }
 }
 
 fn text(root: &Root, path: &str) -> Result<String> {

@@ -1,10 +1,13 @@
 //! Rollback: the steps of a transaction, undone in reverse order.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use hftune_domains::boot;
 use hftune_model::setting::Artifact;
-use hftune_model::transaction::{After, Outcome, Record, State, Status, TakenStep, Transaction};
+use hftune_model::transaction::{
+    After, Outcome, Output, Record, State, Status, TakenStep, Transaction,
+};
 use hftune_model::{Error, Kind, Result};
 use hftune_sys::Root;
 
@@ -68,6 +71,8 @@ pub fn rollback(
 ) -> Result<RolledBack> {
     let mut result = RolledBack::default();
     let mut units = Units::default();
+    // What a newer transaction left as it is: an older state would go over what the newer one is to put back.
+    let mut stuck: BTreeSet<String> = BTreeSet::new();
     for transaction in transactions {
         let journal = Journal::reopen(root, &transaction.id);
         let same_boot = boot_id.is_some() && transaction.boot_id.as_deref() == boot_id;
@@ -76,11 +81,18 @@ pub fn rollback(
         for step in transaction.steps.iter().rev().filter(|step| !step.undone) {
             let name = name_of(&step.after);
             progress(&name);
+            if stuck.contains(&name) {
+                complete = false;
+                continue;
+            }
             match undo(root, &mut units, step, same_boot, force) {
                 Ok(Undone::Restored) => result.restored.push(name),
                 Ok(Undone::TakenOut) => {
-                    let (_, path) = target::key_parts(&name);
-                    result.taken_out.push(PathBuf::from(path));
+                    let path = match target::key_parts(&name) {
+                        ("variable", name) => target::variable_parts(name).0.to_owned(),
+                        (_, path) => PathBuf::from(path),
+                    };
+                    result.taken_out.push(path);
                 }
                 Ok(Undone::Nothing) => {}
                 Ok(Undone::LeftToReboot(why)) => result.not_restored.push((name, why)),
@@ -90,7 +102,8 @@ pub fn rollback(
                 }
                 Err(e) => {
                     complete = false;
-                    result.not_restored.push((name, e.in_one_line()));
+                    result.not_restored.push((name.clone(), e.in_one_line()));
+                    stuck.insert(name);
                     continue;
                 }
             }
@@ -135,6 +148,8 @@ pub fn rollback(
         // Undone in the boot in which it was made: the running kernel never had its arguments.
         result.reboot_required |= transaction.touches_boot() && !same_boot;
     }
+    result.taken_out.sort();
+    result.taken_out.dedup();
     units.finish(root)?;
     Ok(result)
 }
@@ -192,10 +207,13 @@ fn undo(
                 remove_directories(root, step);
                 return Ok(Undone::Nothing);
             }
-            if !force
-                && step.outcome == Some(Outcome::Made)
-                && !target::is_as_made(&now, &step.after)
-            {
+            let as_made = target::is_as_made(&now, &step.after);
+            if !as_made && matches!(step.outcome, Some(Outcome::Failed { .. })) {
+                // A file is replaced as a whole or not at all: this one is somebody else's.
+                return Ok(Undone::Nothing);
+            }
+            // The same holds where the power went before the outcome was recorded.
+            if !force && !as_made {
                 match boot_words::undo_in_changed(root, step, &now)? {
                     Some(true) => return Ok(Undone::TakenOut),
                     Some(false) => return Ok(Undone::Nothing),
@@ -216,14 +234,7 @@ fn undo(
             if now == *files {
                 return Ok(Undone::Nothing);
             }
-            let made = match &step.after {
-                After::Restore {
-                    state: State::Outputs { files },
-                    ..
-                } => files,
-                _ => &step.outputs,
-            };
-            if now == *made || step.outcome.is_none() {
+            if as_program_made(step, &now) {
                 outcome(restore(root, units, &key, &step.before))?;
                 return Ok(Undone::Restored);
             }
@@ -262,6 +273,28 @@ fn undo(
                 made => outcome(made).map(|()| Undone::Restored),
             }
         }
+    }
+}
+
+/// Whether the outputs of a program are as the step made them. Where the power went in between, only the edit that stands
+/// for the program in a directory tree is known; anything else may be somebody's newer menu.
+fn as_program_made(step: &TakenStep, now: &[Output]) -> bool {
+    match &step.after {
+        After::Restore {
+            state: State::Outputs { files },
+            ..
+        } => now == files,
+        After::Set(Artifact::Made { in_tree, .. }) if step.outcome.is_none() => {
+            !in_tree.is_empty()
+                && in_tree.iter().all(|(path, content)| {
+                    now.iter().any(|output| {
+                        output.path == *path
+                            && matches!(&output.state, State::File { content: now, .. }
+                                if now.bytes().as_deref() == Some(content.as_bytes()))
+                    })
+                })
+        }
+        _ => now == step.outputs,
     }
 }
 

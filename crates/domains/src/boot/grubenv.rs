@@ -94,7 +94,8 @@ fn line_end(text: &str, start: usize) -> usize {
     text.len()
 }
 
-fn unescape(raw: &str) -> Cow<'_, str> {
+/// A value without the backslashes that stand in the block.
+pub fn unescape(raw: &str) -> Cow<'_, str> {
     if !raw.contains('\\') {
         return Cow::Borrowed(raw);
     }

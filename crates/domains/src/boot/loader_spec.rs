@@ -6,7 +6,7 @@ use std::path::Path;
 use super::argument::Argument;
 use super::cmdline::{self, Edit};
 use super::holders::{DEFAULT_GRUB, Holder, Place, conflict, places_of};
-use super::placed::{Conflict, Placed, cannot_edit, overridden, refuse};
+use super::placed::{Conflict, Placed, cannot_edit, holds, overridden, refuse};
 use super::record::Record;
 use super::{bls, grub_default, kernel_cmdline, staged};
 use crate::Context;
@@ -14,16 +14,18 @@ use crate::Context;
 /// Where the arguments go.
 pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
     let loader = &cx.host.boot_loader;
-    let Record {
-        words: ours,
-        entries: before,
-    } = Record::of(loader);
+    let recorded = Record::of(loader);
+    let ours = recorded.words.clone();
     let mut placed = Placed::default();
     let mut holders = Vec::new();
+    let mut unknown_place = false;
     for found in places_of(cx) {
         match found {
             Ok(place) => holders.push(place),
-            Err(e) => placed.skipped.push(cannot_edit(&e)),
+            Err(e) => {
+                unknown_place = true;
+                placed.skipped.push(cannot_edit(&e));
+            }
         }
     }
     for argument in wanted {
@@ -111,10 +113,10 @@ pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
         ));
     }
     let words = placed.kept.iter().map(ToString::to_string);
-    let record = Record {
-        words: words.filter(|word| written.contains(word)).collect(),
-        entries: before,
-    };
+    let words: Vec<String> = words.filter(|word| written.contains(word)).collect();
+    let record = recorded.with(words, loader, |word| {
+        unknown_place || holders.iter().any(|place| holds(&place.arguments, word))
+    });
     placed.artifacts.extend(record.artifact());
     placed.artifacts.append(&mut files);
     placed

@@ -163,11 +163,9 @@ pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
         return placed;
     }
     if !add.is_empty() {
-        let record = Record {
-            words: add.clone(),
-            // Entries are ostree's own: none is edited, then or later.
-            entries: Vec::new(),
-        };
+        // Entries are ostree's own: none is edited, then or later.
+        let none = BootLoader::default();
+        let record = Record::of(loader).with(add.clone(), &none, |word| next.has(word));
         placed.artifacts.extend(record.artifact());
     }
     if !add.is_empty() || !remove.is_empty() {

@@ -42,6 +42,13 @@ pub fn of_others<'a>(arguments: &'a str, ours: &[String], name: &str) -> Option<
     cmdline::effective(&not_ours, name).cloned()
 }
 
+/// Whether a word stands among these arguments.
+pub fn holds(arguments: &str, word: &str) -> bool {
+    cmdline::tokens(arguments)
+        .iter()
+        .any(|token| token.raw == word)
+}
+
 /// The setting that `conflicts` keep from being written.
 pub fn overridden(argument: &Argument, conflicts: &[Conflict]) -> Skipped {
     let list: Vec<String> = conflicts

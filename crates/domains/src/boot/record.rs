@@ -13,8 +13,8 @@ pub const PATH: &str = "/var/lib/hftune/boot-arguments";
 /// What a line of the file begins with that names an entry.
 const ENTRY: &str = "entry ";
 
-/// The words of hftune, so that a changed profile replaces them and keeps the administrator's, and the entries that were
-/// there before the first of them: a later one got them from the template.
+/// The words of hftune, so that a changed profile replaces them and keeps the administrator's, and the entries in which
+/// one of them stood before: there it is the administrator's own.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Record {
     /// Words, as written.
@@ -24,20 +24,55 @@ pub struct Record {
 }
 
 impl Record {
-    /// The record of a host; of one without it, no words and the entries that are there.
+    /// The record of a host.
     pub fn of(loader: &BootLoader) -> Self {
-        if let Some(text) = loader.files.get(Path::new(PATH)) {
-            return Self::parse(text);
+        let text = loader.files.get(Path::new(PATH));
+        text.map_or_else(Self::default, |text| Self::parse(text))
+    }
+
+    /// The record with these words, before they are written. Older words stay in it while they may still `stand`
+    /// somewhere: a setup that stops half way must not leave a word that nobody owns. A record that has all it needs stays
+    /// as it is.
+    #[must_use]
+    pub fn with(
+        &self,
+        words: Vec<String>,
+        loader: &BootLoader,
+        stand: impl Fn(&str) -> bool,
+    ) -> Self {
+        if words.is_empty() || words.iter().all(|word| self.words.contains(word)) {
+            return if words.is_empty() {
+                Self::default()
+            } else {
+                self.clone()
+            };
         }
-        let entries = loader.files.keys().filter(|path| {
+        let new: Vec<&String> = words
+            .iter()
+            .filter(|word| !self.words.contains(word))
+            .collect();
+        let mut entries = self.entries.clone();
+        for (path, text) in &loader.files {
             let directory = path.parent().and_then(Path::file_name);
-            directory.is_some_and(|name| name == "entries")
-        });
+            let name = path.file_name().and_then(|name| name.to_str());
+            if let Some(name) = name.filter(|_| directory.is_some_and(|name| name == "entries"))
+                && !entries.iter().any(|known| known == name)
+            {
+                let options = bls::parse(path, text).all_options;
+                let held = cmdline::tokens(&options);
+                if new
+                    .iter()
+                    .any(|word| held.iter().any(|token| token.raw == **word))
+                {
+                    entries.push(name.to_owned());
+                }
+            }
+        }
+        let older = self.words.iter().filter(|word| !words.contains(word));
+        let older: Vec<String> = older.filter(|word| stand(word)).cloned().collect();
         Self {
-            words: Vec::new(),
-            entries: entries
-                .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
-                .collect(),
+            words: words.into_iter().chain(older).collect(),
+            entries,
         }
     }
 
@@ -74,8 +109,8 @@ impl Record {
         text
     }
 
-    /// An entry without these words, where it is one that was installed since the record was made, is not for rescue nor
-    /// owned by ostree, and holds any of them.
+    /// An entry without these words, where it holds any of them, none of which is the administrator's, and is not for
+    /// rescue nor owned by ostree.
     ///
     /// # Errors
     /// If the entry cannot be edited.
@@ -87,7 +122,12 @@ impl Record {
     ) -> Result<Option<String>> {
         let known = path
             .file_name()
-            .is_some_and(|name| self.entries.iter().any(|known| **known == *name));
+            .and_then(|name| name.to_str())
+            .is_some_and(|name| {
+                self.entries
+                    .iter()
+                    .any(|known| uncounted(known) == uncounted(name))
+            });
         let entry = bls::parse(path, text);
         let held = cmdline::tokens(&entry.options);
         let mut remove = words.to_vec();
@@ -102,6 +142,12 @@ impl Record {
         };
         bls::edit(text, &edit).map(Some)
     }
+}
+
+/// The name of an entry without the count of boots that systemd-boot keeps in it: `a+2-1.conf` is `a`.
+fn uncounted(name: &str) -> &str {
+    let stem = name.strip_suffix(".conf").unwrap_or(name);
+    stem.rsplit_once('+').map_or(stem, |(stem, _)| stem)
 }
 
 /// The words of a template, like `/etc/kernel/cmdline`.
@@ -129,6 +175,31 @@ mod tests {
     }
 
     #[test]
+    fn a_word_that_may_still_stand_stays_ours() {
+        let mut loader = BootLoader::default();
+        let entry = |options: &str| format!("linux /v\noptions {options}\n");
+        let path = |name: &str| Path::new("/boot/loader/entries").join(name);
+        loader.files.insert(path("a.conf"), entry("ro b=1"));
+        loader.files.insert(path("b.conf"), entry("ro b=2"));
+        let words = |text: &str| words(text);
+        let first = Record::default().with(words("b=1 c"), &loader, |_| true);
+        assert_eq!(
+            (first.words.join(" "), first.entries.join(" ")),
+            ("b=1 c".into(), "a.conf".into())
+        );
+        let second = first.with(words("b=2 c"), &loader, |word| word == "b=1");
+        assert_eq!(second.words, ["b=2", "c", "b=1"]);
+        assert_eq!(second.entries, ["a.conf", "b.conf"]);
+        // A second set-up changes nothing, and the next change forgets what stands nowhere.
+        assert_eq!(second.with(words("b=2 c"), &loader, |_| false), second);
+        assert_eq!(second.with(words("d"), &loader, |_| false).words, ["d"]);
+        assert_eq!(
+            second.with(Vec::new(), &loader, |_| true),
+            Record::default()
+        );
+    }
+
+    #[test]
     fn only_our_words_leave_only_new_entries() {
         let record = Record {
             words: vec!["a=1".to_owned()],
@@ -146,6 +217,7 @@ mod tests {
         assert_eq!(out("old.conf", text), None);
         assert_eq!(out("x-0-rescue.conf", text), None);
         assert_eq!(out("new.conf", "linux /v\noptions a=12\n"), None);
+        assert_eq!(out("old+3-1.conf", text), None);
         // Only rpm-ostree changes a deployment's entry.
         let deployment = "linux /v\noptions ostree=/ostree/boot.1/x a=1\n";
         assert_eq!(out("ostree-2.conf", deployment), None);

@@ -15,7 +15,9 @@ use hftune_sys::Reader;
 use super::argument::{Argument, wanted};
 use super::by_hand::place_by_hand;
 use super::cmdline::{self, Edit};
-use super::placed::{Conflict, Placed, cannot_edit, line, of_others, overridden, refuse, unread};
+use super::placed::{
+    Conflict, Placed, cannot_edit, holds, line, of_others, overridden, refuse, unread,
+};
 use super::record::Record;
 use super::{bls, kernel_cmdline, proof};
 use crate::Context;
@@ -271,10 +273,11 @@ fn write(cx: &Context<'_>, holders: &[Place<'_>], ours: &[String], placed: &mut 
         return;
     }
     let words = placed.kept.iter().map(ToString::to_string);
-    let record = Record {
-        words: words.filter(|word| written.contains(word)).collect(),
-        entries: Record::of(&cx.host.boot_loader).entries,
-    };
+    let words: Vec<String> = words.filter(|word| written.contains(word)).collect();
+    let loader = &cx.host.boot_loader;
+    let record = Record::of(loader).with(words, loader, |word| {
+        holders.iter().any(|place| holds(&place.arguments, word))
+    });
     placed.artifacts.extend(record.artifact());
     placed.artifacts.append(&mut files);
 }

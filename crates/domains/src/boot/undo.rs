@@ -7,6 +7,7 @@ use hftune_model::Result;
 
 use super::cmdline::{self, Edit};
 use super::holders::{DEFAULT_GRUB, VARIABLE};
+use super::systemd_boot::ENTRY_DIRECTORIES;
 use super::{bls, grub_default, kernel_cmdline};
 
 /// The text as it is `now`, with the edit undone that made `made` out of `before`. `None` where the file holds no boot
@@ -21,28 +22,11 @@ pub fn undone(path: &Path, before: &str, made: &str, now: &str) -> Result<Option
     let (Some(before), Some(made)) = (arguments(path, before)?, arguments(path, made)?) else {
         return Ok(None);
     };
-    let missing = |from: &str, to: &str| -> Vec<String> {
-        let there = cmdline::tokens(to);
-        cmdline::tokens(from)
-            .iter()
-            .filter(|word| !there.iter().any(|other| other.raw == word.raw))
-            .map(|word| word.raw.to_owned())
-            .collect()
-    };
-    let put_in = missing(&made, &before);
-    let taken_out = missing(&before, &made);
-    let absent = missing(&put_in.join(" "), &now_line);
-    let edit = Edit {
-        remove: put_in
-            .into_iter()
-            .filter(|word| !absent.contains(word))
-            .collect(),
-        insert: missing(&taken_out.join(" "), &now_line),
-    };
+    let edit = reversal(&before, &made, &now_line);
     if edit.is_empty() {
         return Ok(Some(now.to_owned()));
     }
-    if path.starts_with(bls::DIRECTORY) {
+    if is_entry(path) {
         bls::edit(now, &edit)
     } else if path == Path::new(kernel_cmdline::PATH) {
         kernel_cmdline::edit(now, &edit)
@@ -52,9 +36,43 @@ pub fn undone(path: &Path, before: &str, made: &str, now: &str) -> Result<Option
     .map(Some)
 }
 
+/// A line of arguments as it is `now`, with the edit undone that made `made` out of `before`.
+pub fn undone_line(before: &str, made: &str, now: &str) -> String {
+    reversal(before, made, now).apply(now)
+}
+
+/// The words that `made` put in and are still there go, and those that it took out come back.
+fn reversal(before: &str, made: &str, now: &str) -> Edit {
+    let missing = |from: &str, to: &str| -> Vec<String> {
+        let there = cmdline::tokens(to);
+        cmdline::tokens(from)
+            .iter()
+            .filter(|word| !there.iter().any(|other| other.raw == word.raw))
+            .map(|word| word.raw.to_owned())
+            .collect()
+    };
+    let put_in = missing(made, before);
+    let taken_out = missing(before, made);
+    let absent = missing(&put_in.join(" "), now);
+    Edit {
+        remove: put_in
+            .into_iter()
+            .filter(|word| !absent.contains(word))
+            .collect(),
+        insert: missing(&taken_out.join(" "), now),
+    }
+}
+
+/// Whether it is a boot entry, of GRUB or of systemd-boot.
+fn is_entry(path: &Path) -> bool {
+    ENTRY_DIRECTORIES
+        .iter()
+        .any(|directory| path.parent() == Some(Path::new(directory)))
+}
+
 /// The arguments that a file holds.
 fn arguments(path: &Path, text: &str) -> Result<Option<String>> {
-    Ok(if path.starts_with(bls::DIRECTORY) {
+    Ok(if is_entry(path) {
         Some(bls::parse(path, text).options)
     } else if path == Path::new(kernel_cmdline::PATH) {
         Some(text.to_owned())
@@ -103,6 +121,10 @@ mod tests {
             Some(entry("ro debug"))
         );
         assert_eq!(undo(DEFAULT_GRUB, &grub), Some(grub("ro debug")));
+        assert_eq!(
+            undo("/efi/loader/entries/x.conf", &entry),
+            Some(entry("ro debug"))
+        );
         assert_eq!(undo("/etc/sysctl.d/99-hft.conf", &grub), None);
         let broken = "GRUB_CMDLINE_LINUX=\"$(x)\"\n";
         assert!(undone(Path::new(DEFAULT_GRUB), &grub("ro"), &grub("ro a"), broken).is_err());
