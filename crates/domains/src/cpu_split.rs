@@ -50,6 +50,21 @@ pub fn split(host: &Host, profile: &Profile, force: bool) -> Result<CpuPlan> {
     Ok(plan)
 }
 
+/// What the operator should know: CPUs that are offline now and not kept so by the command line come back with the
+/// reboot, as siblings of CPUs on either side.
+pub fn warning(host: &Host) -> Option<String> {
+    let offline = host.cpus.present.difference(&host.cpus.online);
+    let kept = ["nosmt", "maxcpus=", "nr_cpus=", "possible_cpus="];
+    let mut words = host.kernel.cmdline.split_ascii_whitespace();
+    let kept_off = words.any(|word| kept.iter().any(|name| word.starts_with(name)));
+    (!offline.is_empty() && !kept_off).then(|| {
+        format!(
+            "CPUs {offline} are offline now and may be back after a reboot, next to CPUs that the plan gives to one side: \
+             bring them online before setup, or keep them off for good with nosmt or maxcpus="
+        )
+    })
+}
+
 /// Cores can only be kept whole where it is known what a core is.
 fn known_siblings(host: &Host) -> Result<()> {
     let unknown = &host.cpus.siblings_unknown;

@@ -29,11 +29,13 @@ const UDEV_RULES: &str = "/etc/udev/rules.d/99-hft.rules";
 /// What the unit applies at boot and after every change of the devices.
 const LIVE: &str = "irq threads rps workqueue";
 
-/// Moves interrupts and kernel threads at boot, after the network's drivers asked for their interrupts.
+/// Moves interrupts and kernel threads at boot, once the ports are up as far as the network's manager waits for them.
 const SERVICE: Service = Service {
     name: "irq-affinity.service",
     description: "Interrupts and kernel threads on the housekeeping CPUs",
     order: &[
+        // Many drivers ask for their interrupts when their port is brought up; After= alone pulls nothing in.
+        "Wants=network-online.target",
         "After=network.target network-online.target systemd-modules-load.service irqbalance.service",
         "Conflicts=irqbalance.service",
         // udev restarts it with every device that appears; there may be many at once.
@@ -45,7 +47,7 @@ const SERVICE: Service = Service {
 
 /// The same beside an irqbalance that the profile leaves running, which a conflict would stop.
 const BESIDE_IRQBALANCE: Service = Service {
-    order: &[SERVICE.order[0], SERVICE.order[2]],
+    order: &[SERVICE.order[0], SERVICE.order[1], SERVICE.order[3]],
     ..SERVICE
 };
 
@@ -77,7 +79,8 @@ const DOCS: &[Doc] = &[
                     storage adapters) cannot be moved: isolcpus=managed_irq keeps them off, but for queues all of \
                     whose CPUs are isolated, which fire only when the application does I/O. udev starts the unit again \
                     when a driver is bound, a port appears, or a port gets another number of queues. A driver that asks \
-                    for its interrupts anew with as many queues as before (a reset, another ring size) raises no event; \
+                    for its interrupts anew with as many queues as before (a reset, another ring size, a port that is \
+                    brought up later) raises no event; \
                     most keep their affinity then, verify finds those that do not, and hftune irq apply moves them.",
         read: "NAME is what the driver calls the queue; the PCI address, then the place in the device, tell equal names \
                apart. saved: irq-affinity.service; live: /proc/irq/N/smp_affinity_list; effect: \
@@ -268,8 +271,18 @@ fn booted_isolated(cx: &Context<'_>) -> Option<(String, CpuSet)> {
     ["isolcpus", "nohz_full"]
         .iter()
         .find_map(|name| boot::cpus_of(&cx.host.kernel.cmdline, name))
-        .filter(|(_, cpus)| !cpus.list.is_empty())
-        .map(|(word, cpus)| (word, cpus.list))
+        .map(|(word, cpus)| {
+            let present = &cx.host.cpus.present;
+            // "2-N" names more CPUs than there are.
+            let there = present.is_empty() || cpus.list.is_subset(present);
+            let list = if there {
+                cpus.list
+            } else {
+                cpus.list.intersection(present)
+            };
+            (word, list)
+        })
+        .filter(|(_, cpus)| !cpus.is_empty())
 }
 
 /// A setting of its own only where the plan isolates other CPUs: else the settings of the interrupts say it.

@@ -23,7 +23,7 @@ const DOCS: &[Doc] = &[
         trade_off: "The housekeeping CPUs do that work. Work that its author bound to a CPU runs there whatever any mask \
                     says: only what triggers it can be avoided.",
         read: "saved: irq-affinity.service (and boot/isolcpus, boot/nohz_full, which narrow the mask at boot); live: \
-               /sys/devices/virtual/workqueue/cpumask, which is what was asked for less what was isolated at boot; effect: \
+               /sys/devices/virtual/workqueue/cpumask (in the newest kernels less what was isolated at boot); effect: \
                Cpus_allowed_list of the kworker/u threads.",
         source: "Linux Documentation/core-api/workqueue.rst; kernel/workqueue.c",
     },

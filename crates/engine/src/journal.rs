@@ -134,7 +134,18 @@ pub fn parse(id: &str, text: &str) -> Result<Transaction> {
                 .line(i + 1)
                 .hint("keep the file; what it recorded before this line is still valid")
         };
-        let record: Record = serde_json::from_str(line).map_err(|e| damaged(e.to_string()))?;
+        let record: Record = match serde_json::from_str(line) {
+            Ok(record) => record,
+            // Of what was undone nothing is needed any more.
+            Err(_)
+                if transaction
+                    .as_ref()
+                    .is_some_and(|t| t.status == Status::RolledBack) =>
+            {
+                break;
+            }
+            Err(e) => return Err(damaged(e.to_string())),
+        };
         match (&mut transaction, record) {
             (
                 None,

@@ -191,6 +191,7 @@ impl<'r> Machine<'r> {
             plan.warnings
                 .push(format!("{}: {}{mend}", finding.id, finding.reason));
         }
+        plan.warnings.extend(cpu_split::warning(&self.host));
         plan.warnings.extend(self.notes(&desired));
         plan.warnings.extend(self.warnings.iter().cloned());
         self.remember(&mut plan);

@@ -1,6 +1,6 @@
 //! The map of interrupts: device and queue, how often and where each fires, where it should.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 
 use hftune_model::CpuSet;
@@ -122,7 +122,7 @@ fn summary(map: &IrqMap) -> String {
         let _ = write!(text, " They should fire on CPUs {}.", map.housekeeping);
     }
     if of(IrqState::Stray) > 0 {
-        text.push_str(" hftune irq apply moves the strays.");
+        text.push_str(" After hftune setup, hftune irq apply moves the strays.");
     }
     if of(IrqState::Managed) > 0 {
         text.push_str(
@@ -231,18 +231,19 @@ fn rows(device: &IrqDevice) -> Vec<Row> {
 }
 
 fn row(state: IrqState, stem: &str, queues: &[&IrqQueue], device: &IrqDevice) -> Row {
-    let numbers: Option<CpuSet> = queues
+    let numbers: Option<BTreeSet<u32>> = queues
         .iter()
         .map(|queue| split(short(&queue.name, device)).1)
-        .collect::<Option<Vec<u32>>>()
-        .map(|numbers| list_of(&numbers));
+        .collect();
     let name = match (queues, numbers) {
         ([only], _) => short(&only.name, device).to_owned(),
-        (_, Some(numbers)) if numbers.len() == queues.len() => format!("{stem}[{numbers}]"),
+        (_, Some(numbers)) if numbers.len() == queues.len() => {
+            format!("{stem}[{}]", list_of(&numbers))
+        }
         _ if stem.is_empty() => String::new(),
         _ => format!("{stem} ({})", queues.len()),
     };
-    let irqs: Vec<u32> = queues.iter().map(|queue| queue.number).collect();
+    let irqs: BTreeSet<u32> = queues.iter().map(|queue| queue.number).collect();
     let rates: Option<Vec<u64>> = queues.iter().map(|queue| queue.per_second).collect();
     let counted = rates.is_some();
     let rate: u64 = rates.map_or_else(
@@ -270,7 +271,7 @@ fn row(state: IrqState, stem: &str, queues: &[&IrqQueue], device: &IrqDevice) ->
         } else {
             name
         },
-        irqs: list_of(&irqs).to_string(),
+        irqs: list_of(&irqs),
         rate: rate.to_string(),
         counted,
         fires_on: shown(
@@ -284,12 +285,17 @@ fn row(state: IrqState, stem: &str, queues: &[&IrqQueue], device: &IrqDevice) ->
     }
 }
 
-/// Numbers as ranges: a set of CPUs is written the same way.
-fn list_of(numbers: &[u32]) -> CpuSet {
-    numbers.iter().fold(CpuSet::new(), |mut set, number| {
-        set.insert(*number);
-        set
-    })
+/// Numbers as ranges, as the kernel writes CPUs; numbers of interrupts have no such limit.
+fn list_of(numbers: &BTreeSet<u32>) -> String {
+    let sorted: Vec<u32> = numbers.iter().copied().collect();
+    let runs = sorted.chunk_by(|a, b| a + 1 == *b);
+    let runs: Vec<String> = runs
+        .filter_map(|run| match (run.first()?, run.last()?) {
+            (first, last) if first == last => Some(first.to_string()),
+            (first, last) => Some(format!("{first}-{last}")),
+        })
+        .collect();
+    runs.join(",")
 }
 
 /// The name of a queue without what the line of its device says already: driver, port, address.
@@ -314,11 +320,7 @@ fn short<'q>(name: &'q str, device: &IrqDevice) -> &'q str {
 /// "TxRx-12" is the queue 12 of "TxRx-".
 fn split(name: &str) -> (&str, Option<u32>) {
     let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
-    // A list of interrupts is written like one of CPUs, which ends somewhere.
-    let number = name[stem.len()..]
-        .parse()
-        .ok()
-        .filter(|number| *number < 1 << 16);
+    let number = name[stem.len()..].parse().ok();
     match number {
         Some(number) if !stem.is_empty() => (stem, Some(number)),
         _ => (name, None),
@@ -508,8 +510,8 @@ mod tests {
           ok       nvme0q0          160          160  0                           -
 
         50 interrupts: 39 stray, 1 pending, 8 managed, 2 ok. They should fire on CPUs
-        0-1. hftune irq apply moves the strays. Nobody can move managed ones; hftune
-        verify --only irq says what keeps each off.
+        0-1. After hftune setup, hftune irq apply moves the strays. Nobody can move
+        managed ones; hftune verify --only irq says what keeps each off.
         Booted with isolcpus=managed_irq,2-79: 46 of 50 fire on those CPUs.
         ");
     }
@@ -541,7 +543,8 @@ mod tests {
         0000:00:14.0 (xhci_hcd): 1 ok, 32 a second
           ok     PCIe PME      32        32  5               -
 
-        4 interrupts: 2 stray, 2 ok. hftune irq apply moves the strays.
+        4 interrupts: 2 stray, 2 ok. After hftune setup, hftune irq apply moves the
+        strays.
         ");
     }
 

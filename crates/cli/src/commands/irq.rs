@@ -5,7 +5,7 @@ use std::time::Duration;
 use hftune_domains::irq::map;
 use hftune_engine::host::{counts_now, effective_now};
 use hftune_engine::machine::Machine;
-use hftune_model::Result;
+use hftune_model::{Error, Kind, Result};
 use hftune_sys::Root;
 
 use crate::args::Irq;
@@ -39,6 +39,15 @@ pub(super) fn run(root: &Root, command: &Irq) -> Result<Answer> {
                 hftune_report::irq::human(&map, terminal::width())
             }))
         }
-        Irq::Apply => commands::live::run(root, &["irq".to_owned()]),
+        Irq::Apply => {
+            // Only a setup records where they were, so that they can go back.
+            if !root.exists(hftune_engine::in_force::PATH) {
+                let why =
+                    "nothing was set up on this host, so that what it changes could not be undone";
+                return Err(Error::new(Kind::Conflict, why)
+                    .hint("hftune setup moves interrupts, records where they were, and lets irq apply do it again"));
+            }
+            commands::live::run(root, &["irq".to_owned()])
+        }
     }
 }

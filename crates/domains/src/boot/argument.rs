@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use hftune_model::CpuSet;
+use hftune_model::cpuset::MAX_CPU;
 use hftune_model::finding::{Skipped, Verdict};
 use hftune_model::profile::BootValue;
 
@@ -140,7 +141,8 @@ impl Cpus {
         if flags.is_empty() {
             flags.insert("domain".to_owned());
         }
-        let list = CpuSet::parse_list(rest, None).ok()?;
+        // `N` and `all` are the kernel's words for its last CPU and for every one (lib/bitmap-str.c).
+        let list = CpuSet::parse_list(rest, Some(MAX_CPU)).ok()?;
         Some(Self { flags, list })
     }
 }
@@ -154,14 +156,11 @@ pub fn wanted(cx: &Context<'_>) -> (Vec<Argument>, Vec<Skipped>) {
             BootValue::Flag(false) => continue,
             BootValue::Flag(true) => Argument::new(name, None),
             BootValue::Text(template) => {
-                if template.contains("{isolated}") && cx.cpus.isolated.is_empty() {
+                let of_the_split =
+                    template.contains("{isolated}") || template.contains("{housekeeping}");
+                if of_the_split && cx.cpus.isolated.is_empty() {
                     let reason = format!("no CPU is isolated on this host: {}", cx.cpus.why);
                     skipped.push(skip(name, Verdict::NotApplicable, reason, None));
-                    continue;
-                }
-                if template.contains("{housekeeping}") && cx.cpus.housekeeping.is_empty() {
-                    let reason = format!("the CPUs of this host are not known: {}", cx.cpus.why);
-                    skipped.push(skip(name, Verdict::NotPermitted, reason, None));
                     continue;
                 }
                 let value = template

@@ -610,7 +610,10 @@ fn what_does_not_apply_says_why() {
     machine.cpus.isolated = hftune_model::CpuSet::new();
     "it has one CPU".clone_into(&mut machine.cpus.why);
     let desired = machine.desire();
-    assert_eq!(ids(&desired), ["boot/irqaffinity"]);
+    assert!(
+        ids(&desired).is_empty(),
+        "no CPU is isolated: no interrupt need go anywhere"
+    );
     assert!(
         desired
             .skipped

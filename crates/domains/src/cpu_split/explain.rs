@@ -16,7 +16,7 @@ pub fn why(view: &View<'_>, chosen: &Chosen, plan: &CpuPlan) -> String {
     said.extend(ports(view, plan));
     said.push(housekeeping(view, chosen));
     said.push(if plan.isolated.is_empty() {
-        "no CPU is isolated, since the OS needs every one".to_owned()
+        "no CPU is isolated, since the OS gets every one".to_owned()
     } else {
         format!("the application gets {}", plan.isolated)
     });

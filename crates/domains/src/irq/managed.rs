@@ -68,6 +68,13 @@ pub(super) fn told(id: String, line: &Line, cx: &Context<'_>) -> Skipped {
             ),
             Some(format!("boot with isolcpus=managed_irq,domain,{isolated}")),
         )
+    } else if line.requested.is_none() {
+        (
+            format!(
+                "it fires on CPU {fires}, which is isolated, and the CPUs of its queue cannot be read"
+            ),
+            None,
+        )
     } else if mask.is_subset(isolated) {
         (
             format!(

@@ -67,13 +67,19 @@ fn state(line: &Line, cx: &Context<'_>) -> IrqState {
         (_, Some(fires)) if fires.is_empty() => IrqState::Idle,
         (_, Some(fires)) if fires.is_subset(housekeeping) => IrqState::Ok,
         (Some(asked), _)
-            if !asked.is_empty()
-                && asked.is_subset(housekeeping)
-                && line.fired_since.unwrap_or(0) == 0 =>
+            if !asked.is_empty() && asked.is_subset(housekeeping) && may_still_move(line, cx) =>
         {
             IrqState::Pending
         }
         _ => IrqState::Stray,
+    }
+}
+
+/// Whether an interrupt that is not where it was asked to be may only be waiting to fire, as [`super::not_moved`] judges.
+fn may_still_move(line: &Line, cx: &Context<'_>) -> bool {
+    match line.fired_since {
+        Some(fired) => fired == 0,
+        None => line.count == 0 || !cx.host.kernel.cmdline.contains("irqaffinity="),
     }
 }
 

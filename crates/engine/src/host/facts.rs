@@ -1,6 +1,7 @@
 //! Reading one fact: a missing file is no fact, and what cannot be read or understood is written down.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::path::Path;
 use std::rc::Rc;
 use std::str::FromStr;
@@ -15,6 +16,8 @@ const UNREAD_CHARS: usize = 240;
 pub(super) struct Facts<'r> {
     reader: &'r Reader<'r>,
     unread: RefCell<Vec<String>>,
+    /// The same, to find one among thousands.
+    noted: RefCell<HashSet<String>>,
 }
 
 impl<'r> Facts<'r> {
@@ -22,6 +25,7 @@ impl<'r> Facts<'r> {
         Self {
             reader,
             unread: RefCell::default(),
+            noted: RefCell::default(),
         }
     }
 
@@ -47,9 +51,8 @@ impl<'r> Facts<'r> {
             entry.push('…');
         }
         // Several facts may ask for one file.
-        let mut unread = self.unread.borrow_mut();
-        if !unread.contains(&entry) {
-            unread.push(entry);
+        if self.noted.borrow_mut().insert(entry.clone()) {
+            self.unread.borrow_mut().push(entry);
         }
     }
 
