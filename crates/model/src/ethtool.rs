@@ -187,3 +187,46 @@ impl<T> Default for Told<T> {
         Self::Unknown("nobody asked".to_owned())
     }
 }
+
+/// What the kernel tells of one port.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Port {
+    /// Sizes of its rings.
+    pub rings: Told<Rings>,
+    /// Numbers of its channels.
+    pub channels: Told<Channels>,
+    /// Interrupt coalescing.
+    pub coalesce: Told<Coalesce>,
+    /// Offloads and other features.
+    pub features: Told<Features>,
+    /// Pause frames.
+    pub pause: Told<Pause>,
+    /// Energy-efficient Ethernet.
+    pub eee: Told<Eee>,
+    /// Speed, duplex and link modes.
+    pub link_modes: Told<LinkModes>,
+    /// Whether there is a link.
+    pub link_state: Told<LinkState>,
+    /// Time stamps.
+    pub time_stamping: Told<TimeStamping>,
+}
+
+impl Port {
+    /// A port of which nothing is known, for one reason.
+    pub fn unknown(why: &str) -> Self {
+        fn told<T>(why: &str) -> Told<T> {
+            Told::Unknown(why.to_owned())
+        }
+        Self {
+            rings: told(why),
+            channels: told(why),
+            coalesce: told(why),
+            features: told(why),
+            pause: told(why),
+            eee: told(why),
+            link_modes: told(why),
+            link_state: told(why),
+            time_stamping: told(why),
+        }
+    }
+}
