@@ -1,4 +1,4 @@
-//! What network ports are set to, asked over netlink: one question a kind for all ports together.
+//! What network ports are set to, asked over netlink: one question a kind for all ports together, where the kernel is safe to ask so.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use hftune_model::host::Nic;
 use hftune_model::names::IfName;
 use hftune_model::{Error, Result};
 use hftune_sys::Root;
-use hftune_sys::ethtool::{Answer, Ethtool, Request};
+use hftune_sys::ethtool::{Answer, Dump, Ethtool, Request};
 
 /// The name of the question in a capture.
 const QUESTION: &str = "ethtool";
@@ -55,7 +55,7 @@ fn read(nics: &[Nic]) -> Result<BTreeMap<String, Port>> {
     let mut eee = all(&mut ethtool, nics);
     let mut link_modes = all(&mut ethtool, nics);
     let mut link_state = all(&mut ethtool, nics);
-    let mut time_stamping = all(&mut ethtool, nics);
+    let mut time_stamping = each(&mut ethtool, nics);
     let mut port = |name: &str| {
         let features = take(&mut features, name);
         if features == Told::Unsupported {
@@ -85,21 +85,28 @@ fn take<T>(all: &mut BTreeMap<String, Told<T>>, name: &str) -> Told<T> {
 
 /// One kind of answer of all ports. Where one driver's error ends the list, each port is asked alone, so that the others
 /// are known nevertheless.
-fn all<T: Request>(ethtool: &mut Ethtool, nics: &[Nic]) -> BTreeMap<String, Told<T>> {
-    let mut listed = ethtool.dump::<T>().ok();
-    let mut one = |nic: &Nic| -> Told<T> {
-        let port: IfName = match nic.name.parse() {
-            Ok(port) => port,
-            Err(e) => return Told::Unknown(e.what),
-        };
-        match &mut listed {
-            Some(listed) => listed.remove(&port).map_or(Told::Unsupported, Told::Value),
-            None => match ethtool.get::<T>(&port) {
-                Ok(Answer::Told(told)) => Told::Value(told),
-                Ok(Answer::Unsupported(_)) => Told::Unsupported,
-                Err(e) => Told::Unknown(e.in_one_line()),
-            },
-        }
+fn all<T: Dump>(ethtool: &mut Ethtool, nics: &[Nic]) -> BTreeMap<String, Told<T>> {
+    let Ok(mut listed) = ethtool.dump::<T>() else {
+        return each(ethtool, nics);
+    };
+    of_each(nics, |port| {
+        listed.remove(port).map_or(Told::Unsupported, Told::Value)
+    })
+}
+
+/// One kind of answer of all ports, each of them asked alone.
+fn each<T: Request>(ethtool: &mut Ethtool, nics: &[Nic]) -> BTreeMap<String, Told<T>> {
+    of_each(nics, |port| match ethtool.get::<T>(port) {
+        Ok(Answer::Told(told)) => Told::Value(told),
+        Ok(Answer::Unsupported(_)) => Told::Unsupported,
+        Err(e) => Told::Unknown(e.in_one_line()),
+    })
+}
+
+fn of_each<T>(nics: &[Nic], mut told: impl FnMut(&IfName) -> Told<T>) -> BTreeMap<String, Told<T>> {
+    let mut one = |nic: &Nic| match nic.name.parse() {
+        Ok(port) => told(&port),
+        Err(Error { what, .. }) => Told::Unknown(what),
     };
     nics.iter()
         .map(|nic| (nic.name.clone(), one(nic)))

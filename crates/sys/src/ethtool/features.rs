@@ -5,13 +5,15 @@ use hftune_model::ethtool::{Feature, FeatureChange, Features};
 
 use super::bitset::{self, Bits};
 use super::wire::{Attributes, Writer};
-use super::{Change, Names, Request, StringSet};
+use super::{Change, Dump, Names, Request, StringSet};
 
 /// `ETHTOOL_A_FEATURES_*`.
 const HW: u16 = 2;
 const WANTED: u16 = 3;
 const ACTIVE: u16 = 4;
 const NO_CHANGE: u16 = 5;
+
+impl Dump for Features {}
 
 impl Request for Features {
     const WORD: &'static str = "features";

@@ -5,13 +5,15 @@ use hftune_model::ethtool::{LinkModes, LinkState, TimeStamping};
 
 use super::bitset::Bits;
 use super::wire::Attributes;
-use super::{Names, Request, StringSet};
+use super::{Dump, Names, Request, StringSet};
 
 /// `DUPLEX_FULL` and `DUPLEX_HALF`, include/uapi/linux/ethtool.h; anything else is unknown.
 const DUPLEX_HALF: u8 = 0;
 const DUPLEX_FULL: u8 = 1;
 /// `SPEED_UNKNOWN` is -1; 0 is what drivers say that do not know it either.
 const SPEED_UNKNOWN: u32 = u32::MAX;
+
+impl Dump for LinkModes {}
 
 impl Request for LinkModes {
     const WORD: &'static str = "link modes";
@@ -38,6 +40,8 @@ impl Request for LinkModes {
         })
     }
 }
+
+impl Dump for LinkState {}
 
 impl Request for LinkState {
     const WORD: &'static str = "link state";

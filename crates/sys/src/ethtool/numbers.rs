@@ -6,7 +6,9 @@ use hftune_model::Result;
 use hftune_model::ethtool::{Channels, Coalesce, Eee, Pause, Rings};
 
 use super::wire::{Attributes, Writer};
-use super::{Change, Names, Request};
+use super::{Change, Dump, Names, Request};
+
+impl Dump for Rings {}
 
 impl Request for Rings {
     const WORD: &'static str = "rings";
@@ -38,6 +40,8 @@ impl Change for Rings {
     }
 }
 
+impl Dump for Channels {}
+
 impl Request for Channels {
     const WORD: &'static str = "channels";
     const GET: u8 = 17;
@@ -67,6 +71,8 @@ impl Change for Channels {
         writer.u32_if(9, self.combined);
     }
 }
+
+impl Dump for Coalesce {}
 
 impl Request for Coalesce {
     const WORD: &'static str = "coalescing";
@@ -110,6 +116,8 @@ impl Change for Coalesce {
     }
 }
 
+impl Dump for Pause {}
+
 impl Request for Pause {
     const WORD: &'static str = "pause frames";
     const GET: u8 = 21;
@@ -133,6 +141,8 @@ impl Change for Pause {
         writer.bool_if(4, self.tx);
     }
 }
+
+impl Dump for Eee {}
 
 impl Request for Eee {
     const WORD: &'static str = "energy-efficient Ethernet";
