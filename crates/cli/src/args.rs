@@ -66,6 +66,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Irq,
     },
+    /// Show network ports, and what their drivers tell over netlink
+    Nic {
+        #[command(subcommand)]
+        command: Nic,
+    },
     /// Show, check or begin a profile
     Profile {
         #[command(subcommand)]
@@ -87,6 +92,9 @@ impl Command {
         | Self::Verify(Verify { from, .. })
         | Self::Irq {
             command: Irq::Show { from, .. },
+        }
+        | Self::Nic {
+            command: Nic::List { from, .. } | Nic::Show { from, .. },
         }) = self
         else {
             return None;
@@ -97,7 +105,7 @@ impl Command {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Host {
-    /// Write what hftune reads on this machine to FILE, for plan, verify, host and irq show --from
+    /// Write what hftune reads on this machine to FILE, for plan, verify, host, irq show and nic --from
     ///
     /// FILE is a gzip'd tar of exactly the files that host, plan and verify read: CPUs, nodes, interrupts, ports, memory
     /// and kernel values of /proc and /sys; boot loader files, sysctl and limits files, names of units, and hftune's
@@ -184,6 +192,27 @@ pub(crate) enum Irq {
     },
     /// Move every movable interrupt to the housekeeping CPUs, now
     Apply,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Nic {
+    /// List the ports: state, speed, node, driver, device, rings with their maxima
+    List {
+        #[command(flatten)]
+        from: From,
+        #[command(flatten)]
+        output: Json,
+    },
+    /// Show what ports are set to: link, rings, channels, coalescing, offloads, pause frames, time stamps
+    Show {
+        /// Names of ports; without one, all are shown
+        #[arg(value_name = "IF")]
+        ports: Vec<String>,
+        #[command(flatten)]
+        from: From,
+        #[command(flatten)]
+        output: Json,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,6 +1,6 @@
 //! Captures: what the tool reads on one machine, in a file, so that another machine can plan and verify from it.
 //!
-//! A capture holds the answers to everything that `host`, `plan` and `verify` ask, the refusals too, and nothing else. What
+//! A capture holds the answers to everything that `host`, `plan`, `verify` and `nic` ask, the refusals too, and nothing else. What
 //! is left out or blanked is in `docs/capture.md`, in [`secrets`] and in [`redact`].
 
 use std::collections::BTreeMap;
@@ -170,7 +170,9 @@ fn ask_everything(root: &Root) -> Vec<String> {
     if let Err(e) = Machine::read(root, Choices::default()).and_then(ask) {
         warnings.push(format!("without the profile of the machine: {e}"));
     }
-    let first = host::read(&Reader::new(root)).cpus.cores.into_iter().next();
+    let host = host::read(&Reader::new(root));
+    host::ports(root, &host.nics);
+    let first = host.cpus.cores.into_iter().next();
     let built_in = profile::built_in("hft").map(|resolved| Asked {
         choices: Choices::default(),
         resolved,

@@ -19,6 +19,7 @@
 pub mod cpu_plan;
 pub mod cpuset;
 pub mod error;
+pub mod ethtool;
 pub mod finding;
 pub mod host;
 pub mod irq_map;

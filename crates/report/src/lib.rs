@@ -3,6 +3,7 @@ pub mod capture;
 pub mod explain;
 pub mod host;
 pub mod irq;
+pub mod nic;
 pub mod plan;
 pub mod profile;
 pub mod table;

@@ -4,6 +4,7 @@
 //! root other than `/` no process is started and no system call asks the running kernel for anything but files.
 
 pub mod archive;
+pub mod ethtool;
 pub mod exec;
 pub mod identity;
 pub mod lock;

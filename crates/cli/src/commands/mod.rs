@@ -5,6 +5,7 @@ mod history;
 mod host;
 mod irq;
 mod live;
+mod nic;
 mod plan;
 mod profile;
 mod rollback;
@@ -51,6 +52,7 @@ pub(crate) fn run(args: &Args) -> Result<Answer> {
         Command::History { output } => history::run(&root, output.json),
         Command::Explain { id, output } => explain::run(&root, id.as_deref(), output.json),
         Command::Irq { command } => irq::run(&root, command),
+        Command::Nic { command } => nic::run(&root, command),
         Command::Profile { command } => profile::run(&root, command),
         Command::Live { domains } => live::run(&root, domains),
     }

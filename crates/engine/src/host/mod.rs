@@ -18,6 +18,7 @@ mod network_manager;
 mod nics;
 mod nodes;
 mod other_loaders;
+mod ports;
 mod rps;
 mod services;
 mod shell_words;
@@ -27,9 +28,11 @@ mod tuned;
 mod virtualization;
 mod workqueues;
 
+pub use ports::ports;
+
 pub use irqs::{InterruptLine, counts_now, effective_now, parse_interrupts};
 
-use hftune_model::host::{BootLoader, Host};
+use hftune_model::host::{BootLoader, Host, Nic};
 use hftune_sys::Reader;
 
 use facts::Facts;
@@ -39,6 +42,12 @@ pub(crate) fn boot_loader(reader: &Reader<'_>) -> BootLoader {
     let facts = Facts::new(reader);
     let cmdline = facts.text("/proc/cmdline").unwrap_or_default();
     boot_loader::read(&facts, &distribution::read(&facts), cmdline.trim_end())
+}
+
+/// The network ports, alone, and what of them could not be read.
+pub fn nics(reader: &Reader<'_>) -> (Vec<Nic>, Vec<String>) {
+    let facts = Facts::new(reader);
+    (nics::read(&facts), facts.into_unread())
 }
 
 /// What this machine is, read through `reader`.

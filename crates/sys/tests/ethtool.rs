@@ -1,0 +1,192 @@
+//! Asks and changes ports of the running kernel: veth pairs in a network namespace of the test's own.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use hftune_model::Kind;
+use hftune_model::ethtool::{
+    Channels, Coalesce, FeatureChange, Features, LinkModes, LinkState, Pause, Rings, TimeStamping,
+};
+use hftune_model::names::IfName;
+use hftune_sys::ethtool::{Answer, Ethtool};
+use hftune_sys::exec;
+
+/// The argument by which the test knows that it is in its namespace.
+const INSIDE: &str = "inside-a-network-namespace";
+
+/// So many pairs that the answers for all ports need several datagrams.
+const PAIRS: usize = 100;
+
+fn main() {
+    if std::env::args().any(|arg| arg == INSIDE) {
+        return inside();
+    }
+    let unshare = Path::new("/usr/bin/unshare");
+    if let Err(e) = exec::run_ok(unshare, &["--map-root-user", "--net", "true"]) {
+        println!("ethtool: skipped, since no network namespace can be made: {e}");
+        return;
+    }
+    let me = std::env::current_exe().expect("the test's own path");
+    let me = me.to_str().expect("a path in UTF-8");
+    let done = exec::run_ok(unshare, &["--map-root-user", "--net", me, INSIDE]);
+    println!("{}", done.expect("the test in its namespace").stdout.trim());
+}
+
+fn inside() {
+    for pair in 0..PAIRS {
+        let (one, other) = (format!("v{pair}"), format!("w{pair}"));
+        ip(&[
+            "link",
+            "add",
+            &one,
+            "numrxqueues",
+            "2",
+            "numtxqueues",
+            "2",
+            "type",
+            "veth",
+            "peer",
+            "name",
+            &other,
+            "numrxqueues",
+            "2",
+            "numtxqueues",
+            "2",
+        ]);
+    }
+    ip(&["link", "set", "v0", "up"]);
+    ip(&["link", "set", "w0", "up"]);
+    let mut ethtool = Ethtool::connect().expect("connect");
+    reads_every_port(&mut ethtool);
+    reads_one_port(&mut ethtool);
+    tells_what_is_unsupported(&mut ethtool);
+    tells_why_it_was_refused(&mut ethtool);
+    changes_what_it_is_asked_to(&mut ethtool);
+    println!("ethtool: ok");
+}
+
+fn ip(args: &[&str]) {
+    let ip = ["/usr/sbin/ip", "/sbin/ip", "/usr/bin/ip"].map(Path::new);
+    let ip = ip.iter().find(|path| path.exists()).expect("iproute2");
+    exec::run_ok(ip, args).expect("ip");
+}
+
+fn name(text: &str) -> IfName {
+    text.parse().expect("name")
+}
+
+fn told<T: std::fmt::Debug>(answer: hftune_model::Result<Answer<T>>) -> T {
+    match answer {
+        Ok(Answer::Told(told)) => told,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn reads_every_port(ethtool: &mut Ethtool) {
+    let channels = ethtool.dump::<Channels>().expect("channels");
+    assert_eq!(channels.len(), 2 * PAIRS, "loopback has none");
+    assert!(channels.values().all(|of| of.rx_max == Some(2)));
+    let features = ethtool.dump::<Features>().expect("features");
+    assert_eq!(features.len(), 2 * PAIRS + 1);
+    assert!(features[&name("lo")]["loopback"].fixed);
+    assert_eq!(ethtool.dump::<Rings>(), Ok(BTreeMap::new()));
+}
+
+fn reads_one_port(ethtool: &mut Ethtool) {
+    let v0 = &name("v0");
+    let modes: LinkModes = told(ethtool.get(v0));
+    assert_eq!(
+        (modes.speed_mbps, modes.full_duplex),
+        (Some(10_000), Some(true))
+    );
+    assert_eq!(told(ethtool.get::<LinkState>(v0)).up, Some(true));
+    assert_eq!(told(ethtool.get::<LinkState>(&name("v1"))).up, Some(false));
+    let stamps: TimeStamping = told(ethtool.get(v0));
+    assert!(
+        stamps
+            .capabilities
+            .iter()
+            .any(|word| word == "software-receive")
+    );
+    assert_eq!(stamps.phc_index, None);
+}
+
+fn tells_what_is_unsupported(ethtool: &mut Ethtool) {
+    let v0 = &name("v0");
+    assert_eq!(ethtool.get::<Rings>(v0), Ok(Answer::Unsupported(None)));
+    assert_eq!(ethtool.get::<Coalesce>(v0), Ok(Answer::Unsupported(None)));
+    let off = Pause {
+        rx: Some(false),
+        ..Pause::default()
+    };
+    assert_eq!(ethtool.set(v0, &off), Ok(Answer::Unsupported(None)));
+}
+
+fn tells_why_it_was_refused(ethtool: &mut Ethtool) {
+    let error = ethtool.get::<Rings>(&name("nope0")).expect_err("no port");
+    assert_eq!(error.kind, Kind::Missing);
+    assert!(
+        error.what.starts_with("cannot read the rings of nope0: ")
+            && error.what.ends_with(": no device matches name"),
+        "{error}"
+    );
+    let many = Channels {
+        rx: Some(20),
+        ..Channels::default()
+    };
+    let error = ethtool.set(&name("v0"), &many).expect_err("too many");
+    assert!(
+        error
+            .what
+            .starts_with("cannot set the channels of v0: Invalid argument")
+            && error
+                .what
+                .ends_with(": requested channel count exceeds maximum"),
+        "{error}"
+    );
+    let unknown = FeatureChange(BTreeMap::from([("no-such-feature".to_owned(), true)]));
+    assert_eq!(
+        ethtool.set(&name("v0"), &unknown),
+        Ok(Answer::Unsupported(Some("bit name not found".to_owned())))
+    );
+}
+
+fn changes_what_it_is_asked_to(ethtool: &mut Ethtool) {
+    let v0 = &name("v0");
+    let before: Channels = told(ethtool.get(v0));
+    let fewer = Channels {
+        tx: Some(1),
+        ..Channels::default()
+    };
+    assert!(told(ethtool.set(v0, &fewer)).is_empty());
+    let after: Channels = told(ethtool.get(v0));
+    assert_eq!(
+        after,
+        Channels {
+            tx: Some(1),
+            ..before
+        }
+    );
+
+    let features: Features = told(ethtool.get(v0));
+    let [gro, tso] = ["rx-gro", "tx-tcp-segmentation"].map(|name| features[name].active);
+    let change = FeatureChange(BTreeMap::from([
+        ("rx-gro".to_owned(), !gro),
+        ("tx-tcp-segmentation".to_owned(), !tso),
+        ("tx-checksum-fcoe-crc".to_owned(), true),
+    ]));
+    assert_eq!(told(ethtool.set(v0, &change)), ["tx-checksum-fcoe-crc"]);
+    let after: Features = told(ethtool.get(v0));
+    assert_eq!(after["rx-gro"].active, !gro);
+    assert_eq!(after["tx-tcp-segmentation"].active, !tso);
+    assert!(after["tx-checksum-fcoe-crc"].fixed && !after["tx-checksum-fcoe-crc"].active);
+    // Features that need another one go with it, but stay wanted (netdev_fix_features, net/core/dev.c).
+    let mangle = &after["tx-tcp-mangleid-segmentation"];
+    assert_eq!((mangle.active, mangle.wanted), (!tso, true));
+    for (name, feature) in &after {
+        assert!(
+            change.0.contains_key(name) || feature.wanted == features[name].wanted,
+            "{name} was not to be changed"
+        );
+    }
+}
