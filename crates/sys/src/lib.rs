@@ -18,3 +18,4 @@ pub mod write;
 
 pub use reader::Reader;
 pub use root::Root;
+pub use rustix::fs::FileType;
