@@ -123,7 +123,7 @@ fn commands(out: &mut [u8], line: Range<usize>, goes_on: bool, names: &mut Vec<S
     if escaped {
         end -= 1;
     } else if let Some(quote) = text[..end].last().filter(|byte| is_quote(**byte))
-        && text[..from].iter().filter(|byte| *byte == quote).count() % 2 == 1
+        && text[..from].split(|byte| byte == quote).count() % 2 == 0
     {
         // It ends a list of arguments that the command stands in.
         end = (end - 1).max(from);
