@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use hftune_model::{Error, Result};
 use hftune_sys::record::{Entry, Recording};
 use hftune_sys::replay::Manifest;
-use hftune_sys::{Reader, Root, archive};
+use hftune_sys::{FileType, Reader, Root, archive};
 use serde::{Deserialize, Serialize};
 
 use crate::in_force::Choices;
@@ -217,8 +217,8 @@ fn only_directory(root: &Root) -> Result<Option<PathBuf>> {
     };
     let path = Path::new("/").join(only);
     let is_top = TOP_NAMES.contains(&only.as_str()) || only == MANIFEST;
-    // A link may lead anywhere.
-    let is_directory = root.link_target(&path).is_none() && root.is_dir(&path);
+    // A link may lead anywhere, by names too that no text holds.
+    let is_directory = root.file_type(&path) == Some(FileType::Directory);
     Ok((!is_top && is_directory).then_some(path))
 }
 
@@ -299,6 +299,28 @@ mod tests {
             "{error}"
         );
         assert!(opened(b"{}").is_err() && opened(b"\xff").is_err() && opened(b"").is_err());
+    }
+
+    #[test]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the test builds a directory that is given to --from"
+    )]
+    fn a_link_leads_out_of_no_directory() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let from = dir.path().join("from");
+        let unnamed = std::ffi::OsStr::from_bytes(b"\xff");
+        std::fs::create_dir_all(from.join(unnamed)).expect("directory");
+        std::fs::create_dir(dir.path().join("proc")).expect("directory");
+        let out = Path::new(unnamed).join("../..");
+        std::os::unix::fs::symlink(out, from.join("x")).expect("link");
+        let error = open(&from).map(drop).expect_err("a link");
+        assert!(error.to_string().contains("no captured machine"), "{error}");
+        // A directory is taken.
+        std::fs::remove_file(from.join("x")).expect("remove");
+        std::fs::create_dir_all(from.join("x/proc")).expect("directory");
+        assert!(open(&from).is_ok());
     }
 
     proptest! {

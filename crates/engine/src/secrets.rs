@@ -22,7 +22,10 @@ const SECRET_PARTS: [&str; 7] = [
 ];
 
 /// A name of which a word is one of these names a secret, whatever number is behind it (`WEP_KEY1`).
-const SECRET_WORDS: [&str; 7] = ["pass", "pwd", "pw", "psk", "pin", "key", "keys"];
+const SECRET_WORDS: [&str; 4] = ["pw", "pin", "key", "keys"];
+
+/// A name of which a word ends with one of these names a secret (`cifspass`).
+const SECRET_ENDINGS: [&str; 4] = ["pass", "passwd", "pwd", "psk"];
 
 /// Words that look like these and are settings of the kernel that hftune or its user needs.
 const HARMLESS: [&str; 3] = ["passthrough", "bypass", "kernel.keys"];
@@ -32,6 +35,9 @@ const GRUB_COMMANDS: [&str; 2] = ["password", "password_pbkdf2"];
 
 /// Sections of a NetworkManager connection that are kept (nm-settings-keyfile(5)): those in which no secret has a place.
 const KEPT_SECTIONS: [&str; 2] = ["[connection]", "[ethtool]"];
+
+/// What a connection has in its first section, and the section of that name in NetworkManager.conf has not.
+const CONNECTION_KEYS: [&[u8]; 4] = [b"id", b"uuid", b"type", b"interface-name"];
 
 /// The content of a file without its secrets, and the names of those that were blanked.
 pub fn blank(path: &Path, content: &[u8]) -> (Vec<u8>, Vec<String>) {
@@ -51,19 +57,37 @@ pub fn blank(path: &Path, content: &[u8]) -> (Vec<u8>, Vec<String>) {
         }
         return (out, names);
     }
-    if place.contains("/NetworkManager/") && place.contains("/system-connections/") {
+    if place.contains("/NetworkManager/") && place.contains("/system-connections/")
+        || is_connection(content)
+    {
         connection(&mut out, &mut names);
     }
+    // A staged deployment of ostree's is no text, but holds texts that end with a zero byte.
     let mut start = 0;
-    for line in content.split_inclusive(|byte| *byte == b'\n') {
-        let end = start + line.len();
-        commands(&mut out, start..end, &mut names);
-        assignments(&mut out, start..end, &mut names);
-        addresses(&mut out, start..end, &mut names);
-        start = end;
+    for text in content.split(|byte| *byte == 0) {
+        lines(&mut out, start..start + text.len(), &mut names);
+        start += text.len() + 1;
     }
     names.dedup();
     (out, names)
+}
+
+/// Blanks the secrets in the lines of a text.
+fn lines(out: &mut [u8], text: Range<usize>, names: &mut Vec<String>) {
+    let mut start = text.start;
+    let mut goes_on = false;
+    // Where a value ends that has more than one line.
+    let mut blanked = text.start;
+    while start < text.end {
+        let length = out[start..text.end].iter().position(|byte| *byte == b'\n');
+        let end = length.map_or(text.end, |length| start + length);
+        goes_on = commands(out, start..end, goes_on, names);
+        if blanked < end {
+            blanked = assignments(out, blanked.max(start)..end, text.end, names);
+        }
+        addresses(out, start..end, names);
+        start = end + 1;
+    }
 }
 
 /// Whether a name is that of a secret: `rd.iscsi.password`, `tcp_fastopen_key`, `wifi-sec.psk`.
@@ -76,35 +100,75 @@ fn is_secret(name: &str) -> bool {
         || name.split(['.', '_', '-', ':']).any(|word| {
             let word = word.trim_end_matches(|c: char| c.is_ascii_digit());
             SECRET_WORDS.contains(&word)
+                || SECRET_ENDINGS.iter().any(|ending| word.ends_with(ending))
         })
 }
 
-/// Blanks the words behind GRUB's password commands, and hashes of passwords wherever they stand.
-fn commands(out: &mut [u8], line: Range<usize>, names: &mut Vec<String>) {
+/// Blanks the words behind GRUB's password commands wherever they stand in a line, and hashes of passwords; also the whole
+/// line where the one before it `goes_on` in it. Whether this one goes on in the next.
+fn commands(out: &mut [u8], line: Range<usize>, goes_on: bool, names: &mut Vec<String>) -> bool {
     let text = out[line.clone()].to_vec();
-    let mut words = text
-        .split(u8::is_ascii_whitespace)
-        .filter(|word| !word.is_empty());
-    let first = words.next().unwrap_or_default();
-    if let Some(command) = GRUB_COMMANDS
-        .iter()
-        .find(|command| command.as_bytes() == first)
-        && let Some(at) = find(&text, command.as_bytes())
+    let secret = if goes_on {
+        Some((0, "password"))
+    } else {
+        let hash = "grub.pbkdf2.";
+        let hash = find(&text, hash.as_bytes()).map(|at| (at + hash.len(), "grub.pbkdf2"));
+        command(&text).or(hash)
+    };
+    let Some((from, name)) = secret else {
+        return false;
+    };
+    let mut end = text.trim_ascii_end().len().max(from);
+    let escaped = text[from..end].ends_with(b"\\");
+    if escaped {
+        end -= 1;
+    } else if let Some(quote) = text[..end].last().filter(|byte| is_quote(**byte))
+        && text[..from].split(|byte| byte == quote).count() % 2 == 0
     {
-        fill(out, line.start + at + command.len()..line.end);
-        names.push((*command).to_owned());
-        return;
+        // It ends a list of arguments that the command stands in.
+        end = (end - 1).max(from);
     }
-    let hash = b"grub.pbkdf2.";
-    if let Some(at) = find(&text, hash) {
-        fill(out, line.start + at + hash.len()..line.end);
-        names.push("grub.pbkdf2".to_owned());
+    if fill(out, line.start + from..line.start + end) {
+        names.push(name.to_owned());
     }
+    escaped
+}
+
+/// Where the words behind a password command begin, and its name.
+fn command(text: &[u8]) -> Option<(usize, &'static str)> {
+    let mut start = 0;
+    for word in text.split(|byte| ends_word(*byte)) {
+        let end = start + word.len();
+        start = end + 1;
+        let Some(name) = GRUB_COMMANDS.iter().find(|name| name.as_bytes() == word) else {
+            continue;
+        };
+        let quoted = text.get(end).is_some_and(|byte| is_quote(*byte));
+        let after = end + usize::from(quoted);
+        let next = skip_blanks(text, after, text.len());
+        // The name of a setting, of which `assignments` finds the value.
+        if !matches!(text.get(next), Some(b'=' | b':')) {
+            return Some((after, name));
+        }
+    }
+    None
+}
+
+/// What words of GRUB's are split at: grub-core/script/yylex.l, and quotes.
+fn ends_word(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || is_quote(byte) || b";{}()&|".contains(&byte)
 }
 
 /// Blanks the values of `name=value`, `name = value`, `"name": value` and `name: value` whose names are those of secrets.
-fn assignments(out: &mut [u8], line: Range<usize>, names: &mut Vec<String>) {
+/// A quoted value may end in a later line of the text, which ends at `text_end`. Where the last value ends.
+fn assignments(
+    out: &mut [u8],
+    line: Range<usize>,
+    text_end: usize,
+    names: &mut Vec<String>,
+) -> usize {
     let end = line.end;
+    let comment = out[line.clone()].trim_ascii_start().starts_with(b"#");
     let mut at = line.start;
     // The quote that a list of arguments stands in: GRUB_CMDLINE_LINUX="...".
     let mut outer = None;
@@ -159,11 +223,26 @@ fn assignments(out: &mut [u8], line: Range<usize>, names: &mut Vec<String>) {
             None if whole_line && first < end && !is_quote(out[first]) => end,
             _ => value_end(out, first, end, outer),
         };
+        let stop = (outer.is_none() && !comment && stop == end)
+            .then(|| later_end(out, first, end, text_end))
+            .flatten()
+            .unwrap_or(stop);
         if fill(out, first..stop) {
             names.push(name);
         }
         at = stop;
     }
+    at
+}
+
+/// Where a value ends that begins with a quote of which the other one is in a later line.
+fn later_end(text: &[u8], start: usize, end: usize, text_end: usize) -> Option<usize> {
+    let quote = *text[start..end].first().filter(|byte| is_quote(**byte))?;
+    let mut at = start + 1;
+    while at < text_end && text[at] != quote {
+        at += if text[at] == b'\\' { 2 } else { 1 };
+    }
+    (end..text_end).contains(&at).then_some(at + 1)
 }
 
 /// Where a string ends that is all of a value, as in JSON and TOML.
@@ -203,7 +282,7 @@ fn value_end(text: &[u8], start: usize, end: usize, outer: Option<u8>) -> usize 
 }
 
 /// Blanks user and password in addresses: `http://user:password@host/ks?token=...`, `root=cifs:...@host`,
-/// `netroot=iscsi:user:password@host` (dracut.cmdline(7)).
+/// `netroot=iscsi:user:password@host` (dracut.cmdline(7)), `http_proxy=user:password@host`.
 fn addresses(out: &mut [u8], line: Range<usize>, names: &mut Vec<String>) {
     let text = out[line.clone()].to_vec();
     let mut start = 0;
@@ -235,16 +314,64 @@ fn addresses(out: &mut [u8], line: Range<usize>, names: &mut Vec<String>) {
                 secret(query + 1..word.len());
             }
         } else if let Some(at_sign) = at_sign
-            && let Some(equals) = word.iter().position(|byte| *byte == b'=')
-            && word[..equals].ends_with(b"root")
-            && let Some(colon) = word[equals..at_sign.max(equals)]
-                .iter()
-                .position(|byte| *byte == b':')
+            && let Some(from) = named_address(&text, start, start + at_sign)
         {
-            secret(equals + colon + 1..at_sign);
+            secret(from - start..at_sign);
         }
         start += length.max(1);
     }
+}
+
+/// Where user and password begin in an address without a scheme, by the name before it. The address stands between
+/// `start` and `end`, its name maybe before a quote.
+fn named_address(text: &[u8], start: usize, end: usize) -> Option<usize> {
+    let quotes = text[..start].iter().rev();
+    let quotes = quotes
+        .take_while(|byte| is_quote(**byte) || **byte == b'\\')
+        .count();
+    let unquoted = start - quotes;
+    let head = if unquoted < start && text[..unquoted].ends_with(b"=") {
+        unquoted
+    } else {
+        start
+    };
+    let equals = (head.saturating_sub(1)..end).filter(|at| text[*at] == b'=');
+    for equals in equals {
+        let value = (equals + 1).max(start);
+        let colon = text[value..end].iter().position(|byte| *byte == b':');
+        let is_named = |name: &str| {
+            let from = equals.checked_sub(name.len());
+            from.is_some_and(|from| text[from..equals].eq_ignore_ascii_case(name.as_bytes()))
+        };
+        if is_named("root") {
+            return colon.map(|colon| value + colon + 1);
+        }
+        if is_named("proxy") {
+            return colon.map(|_| value);
+        }
+    }
+    None
+}
+
+/// Whether a text is a NetworkManager connection: its directory may be a link, and the file then has another path.
+fn is_connection(text: &[u8]) -> bool {
+    let mut in_section = false;
+    let mut found = false;
+    for line in text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
+        if line.starts_with(b"[") {
+            in_section = line == b"[connection]";
+            found |= in_section;
+        } else if in_section
+            && let Some(equals) = line.iter().position(|byte| *byte == b'=')
+            && CONNECTION_KEYS.contains(&line[..equals].trim_ascii_end())
+        {
+            return true;
+        }
+    }
+    found
+        && text
+            .split(|byte| *byte == b'\n')
+            .any(|line| line.trim_ascii() == b"[ethtool]")
 }
 
 /// Blanks every line of a connection that is not in a kept section, but for the names of sections.
@@ -281,7 +408,7 @@ fn mounts(out: &mut [u8], names: &mut Vec<String>) {
     }
 }
 
-/// Overwrites all but white space, quotes around it, and the end of the line; whether there was anything.
+/// Overwrites all but white space, zero bytes, quotes around it, and the end of the line; whether there was anything.
 fn fill(text: &mut [u8], range: Range<usize>) -> bool {
     let value = &mut text[range];
     let quoted = |v: &[u8]| v.len() > 1 && matches!(v[0], b'"' | b'\'') && v[0] == v[v.len() - 1];
@@ -293,10 +420,15 @@ fn fill(text: &mut [u8], range: Range<usize>) -> bool {
         value
     };
     let number = value.iter().all(u8::is_ascii_digit);
-    for byte in value.iter_mut().filter(|byte| !byte.is_ascii_whitespace()) {
+    let mut filled = false;
+    for byte in value
+        .iter_mut()
+        .filter(|byte| !byte.is_ascii_whitespace() && **byte != 0)
+    {
+        filled = true;
         *byte = if number { BLANK_DIGIT } else { BLANK };
     }
-    !value.trim_ascii().is_empty()
+    filled
 }
 
 fn is_quote(byte: u8) -> bool {
@@ -374,6 +506,49 @@ mod tests {
                 "systemd.setenv=API_TOKEN=xxx systemd.set_credential=xxx\n",
             ),
             ("rd.luks.key=/k:UUID=1\n", "rd.luks.key=xxxxxxxxx\n"),
+            (
+                "set superusers=\"root\"; password root E01\n",
+                "set superusers=\"root\"; password xxxx xxx\n",
+            ),
+            ("{ password bob E04\n", "{ password xxx xxx\n"),
+            ("\"password\" bob E06\n", "\"password\" xxx xxx\n"),
+            (
+                "  password root \\\n   E03 \\\n E04\nset a=b\n",
+                "  password xxxx \\\n   xxx \\\n xxx\nset a=b\n",
+            ),
+            ("password \\\nme E03\n", "password \\\nxx xxx\n"),
+            (
+                "if true; then password_pbkdf2 me grub.pbkdf2.E02; fi\n",
+                "if true; then password_pbkdf2 xx xxxxxxxxxxxxxxxx xx\n",
+            ),
+            (
+                "A=\"-G e password H04\"\nB=1\n",
+                "A=\"-G e password xxx\"\nB=1\n",
+            ),
+            (
+                "cifsuser=me cifspass=C02 quiet\n",
+                "cifsuser=me cifspass=xxx quiet\n",
+            ),
+            (
+                "password=\"D09\nD10\\\" D11\" a=1\nisolcpus=2\n",
+                "password=\"xxx\nxxxxx xxx\" a=1\nisolcpus=2\n",
+            ),
+            (
+                "# no password='none\nisolcpus='2'\n",
+                "# no password=xxxxx\nisolcpus='2'\n",
+            ),
+            (
+                "http_proxy=u:C13@proxy:80 quiet\n",
+                "http_proxy=xxxxx@proxy:80 quiet\n",
+            ),
+            (
+                "HTTPS_PROXY=\"u:p=q@proxy:80\"\nno_proxy=a@b\n",
+                "HTTPS_PROXY=\"xxxxx@proxy:80\"\nno_proxy=a@b\n",
+            ),
+            (
+                "a=\"netroot=iscsi:u:p@h\" b=\\\"u:p@h\\\"\n",
+                "a=\"netroot=iscsi:xxx@h\" b=\\\"u:p@h\\\"\n",
+            ),
         ] {
             for path in ["/boot/grub2/grub.cfg", "/proc/cmdline"] {
                 assert_eq!(blanked(path, text), expected);
@@ -420,6 +595,21 @@ mod tests {
                 "[connection]\nid=a\n\n[wifi-security]\npsk=b\n[802-1x]\nidentity=me\n[ethtool]\nring-rx=512\n",
                 "[connection]\nid=a\n\n[wifi-security]\nxxxxx\n[802-1x]\nxxxxxxxxxxx\n[ethtool]\nring-rx=512\n",
             ),
+            (
+                "/persist/nm/a",
+                "[connection]\nid=a\n[802-1x]\nidentity=me\n[ethtool]\nring-rx=512\n",
+                "[connection]\nid=a\n[802-1x]\nxxxxxxxxxxx\n[ethtool]\nring-rx=512\n",
+            ),
+            (
+                "/persist/nm/b",
+                "[ipv4]\nmethod=auto\n[connection]\nautoconnect=no\n[ethtool]\n",
+                "[ipv4]\nxxxxxxxxxxx\n[connection]\nautoconnect=no\n[ethtool]\n",
+            ),
+            (
+                "/run/ostree/staged-deployment",
+                "kargs\0\0root=UUID=1\0netroot=iscsi:u:L01@h\0cifspass=L02\0rd.iscsi.password=7\0ro\0\0as\u{1}\n",
+                "kargs\0\0root=UUID=1\0netroot=iscsi:xxxxx@h\0cifspass=xxx\0rd.iscsi.password=1\0ro\0\0as\u{1}\n",
+            ),
         ] {
             assert_eq!(blanked(path, text), expected);
         }
@@ -438,6 +628,22 @@ mod tests {
             assert_eq!(blanked("/boot/grub/grub.cfg", text), text);
         }
         assert_eq!(blanked("/proc/interrupts", "password=1\n"), "password=1\n");
+        for (path, text) in [
+            (
+                "/run/ostree/staged-deployment",
+                "root=UUID=1\0crashkernel=1G-4G:192M@16M\0ro\0",
+            ),
+            (
+                "/etc/NetworkManager/NetworkManager.conf",
+                "[main]\nplugins=keyfile\n[connection]\nwifi.powersave=2\n",
+            ),
+            (
+                "/var/lib/hftune/in-force.json",
+                "{\"password\": \"\", \"a\": 1}",
+            ),
+        ] {
+            assert_eq!(blanked(path, text), text);
+        }
     }
 
     proptest! {

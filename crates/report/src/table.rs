@@ -9,6 +9,9 @@ const MIN_WIDTH: usize = 20;
 /// The least columns for the last column, as long as the others fit beside it without being broken.
 const MIN_LAST: usize = 16;
 
+/// The most characters of a cell. Longer ones are cut: nobody reads them, and a word of a megabyte would take hours to wrap.
+const MAX_CELL: usize = 2000;
+
 /// ASCII's own separators of fields and records. comfy-table draws them as lines; they are cut out again before anybody
 /// sees them, so that styles are put on after the layout and cannot disturb it.
 const FIELD: char = '\u{1f}';
@@ -160,9 +163,13 @@ fn layout(rows: &[&[Cell]], width: usize) -> Vec<String> {
     table.lines().collect()
 }
 
-/// The text without control characters: names of devices and files come from outside and must not steer the terminal.
+/// The text without control characters: names of devices and files come from outside and must not steer the terminal. What
+/// is too long is cut.
 fn printable(text: &str) -> String {
-    text.chars()
+    let cut = text.char_indices().nth(MAX_CELL).map(|(at, _)| at);
+    text[..cut.unwrap_or(text.len())]
+        .chars()
+        .chain(cut.map(|_| '…'))
         .map(|c| {
             if c.is_control() && c != '\n' {
                 '\u{fffd}'
@@ -233,6 +240,17 @@ mod tests {
             styled.render(20).matches("\u{1b}[1m").count(),
             without.render(20).lines().count()
         );
+    }
+
+    #[test]
+    fn long_words_are_cut() {
+        for (length, shown) in [(MAX_CELL, MAX_CELL), (10 << 20, MAX_CELL)] {
+            let text = Table::headless()
+                .row(["x".to_owned(), "ü".repeat(length)])
+                .render(80);
+            assert_eq!(text.matches('ü').count(), shown);
+            assert_eq!(text.contains('…'), length > shown);
+        }
     }
 
     #[test]

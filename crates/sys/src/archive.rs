@@ -15,15 +15,21 @@ use flate2::write::GzEncoder;
 use hftune_model::{Error, Kind, Result};
 use tar::{Archive, Builder, EntryType, Header};
 
-use crate::memory::{Clash, Node, Tree};
+use crate::memory::{Clash, Limits, Node, Tree};
 use crate::record::Entry;
 use crate::root::MAX_FILE;
 
 /// The most bytes of an archive when it is unpacked. A machine of 512 CPUs has less than a tenth.
 pub const MAX_UNPACKED: u64 = 256 << 20;
 
-/// The most members of an archive.
+/// The most members of an archive, with the directories that it implies.
 pub const MAX_MEMBERS: usize = 500_000;
+
+/// What the names of its members may take: full paths of deep directories need much more than the archive itself.
+const LIMITS: Limits = Limits {
+    nodes: MAX_MEMBERS,
+    path_bytes: MAX_UNPACKED,
+};
 
 /// The most directories above each other.
 pub const MAX_DEPTH: usize = 64;
@@ -31,8 +37,8 @@ pub const MAX_DEPTH: usize = 64;
 /// Characters of a member's name in a message.
 const SHOWN: usize = 240;
 
-/// The most bytes of a header that holds a long name.
-const MAX_NAME: u64 = 64 << 10;
+/// The most bytes of a header that holds a long name: those of a path (`PATH_MAX`, include/uapi/linux/limits.h).
+const MAX_NAME: u64 = 4096;
 
 /// Records of an extended header that change where the next member begins.
 const UNSEEN: [&str; 2] = [" size=", " GNU.sparse."];
@@ -91,6 +97,10 @@ pub fn pack(
 
 /// Unpacks a tar, gzip'd or plain. `archive` is its name for messages.
 pub(crate) fn unpack(archive: &Path, bytes: &[u8]) -> Result<Tree> {
+    unpack_within(archive, bytes, LIMITS)
+}
+
+fn unpack_within(archive: &Path, bytes: &[u8], limits: Limits) -> Result<Tree> {
     if let Some((_, packer)) = OTHERS.iter().find(|(magic, _)| bytes.starts_with(magic)) {
         return Err(Error::invalid(format!("it is packed with {packer}"))
             .at(archive)
@@ -98,7 +108,7 @@ pub(crate) fn unpack(archive: &Path, bytes: &[u8]) -> Result<Tree> {
     }
     check(archive, bytes, MAX_UNPACKED)?;
     let damaged = |e: IoError| damaged(archive, &e);
-    let mut tree = Tree::default();
+    let mut tree = Tree::new(limits);
     let mut tar = Archive::new(open(bytes, MAX_UNPACKED));
     for entry in tar.entries().map_err(damaged)? {
         let mut entry = entry.map_err(damaged)?;
@@ -286,6 +296,9 @@ fn clash_text(clash: Clash) -> &'static str {
         Clash::ThroughLink => "would be written through a symbolic link",
         Clash::BelowFile => "is below a file",
         Clash::Twice => "is in it twice",
+        Clash::TooMuch => {
+            "is one too many: its members, and the directories above them, have too many or too long names"
+        }
     }
 }
 
@@ -478,6 +491,34 @@ mod tests {
         assert!(root(&bytes).is_ok(), "several gzip streams are one");
         let error = check(Path::new(NAME), &bytes, 2 << 20).expect_err("limit");
         assert!(error.to_string().contains("more than 2 MiB"), "{error}");
+    }
+
+    #[test]
+    fn directories_that_are_only_implied_are_counted() {
+        let names: Vec<String> = (0..10)
+            .map(|i| format!("{i}/{}x", "d/".repeat(40)))
+            .collect();
+        let members: Vec<(&str, EntryType, &[u8])> = names
+            .iter()
+            .map(|name| (name.as_str(), EntryType::Regular, &b""[..]))
+            .collect();
+        let bytes = gzip(&tar(&members));
+        // Each member brings a directory of its own and 40 below it. Every node has its path and its name.
+        let nodes = 10 * 42;
+        let member = 2 + 2 * 40 + 2;
+        let paths = (10 * (2 + 1 + (1..=40).map(|depth| 2 + 2 * depth + 1).sum::<u64>()))
+            + 10 * (member + 1);
+        let within = |nodes, path_bytes| {
+            unpack_within(Path::new(NAME), &bytes, Limits { nodes, path_bytes }).map(drop)
+        };
+        assert!(within(nodes, paths).is_ok());
+        for (nodes, paths) in [(nodes - 1, paths), (nodes, paths - 1)] {
+            let error = within(nodes, paths).expect_err("too much").to_string();
+            assert!(
+                error.contains("9/d/d") && error.contains("one too many"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

@@ -19,3 +19,4 @@ pub mod write;
 
 pub use reader::Reader;
 pub use root::Root;
+pub use rustix::fs::FileType;

@@ -12,9 +12,21 @@ use crate::resolve::resolve;
 /// Mode of a directory that the archive does not name.
 const DIR_MODE: u32 = 0o755;
 
+/// What a tree may hold at most.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Files, links and directories, those too that are only implied by what is below them.
+    pub(crate) nodes: usize,
+    /// Bytes of their paths and names, as they are stored.
+    pub(crate) path_bytes: u64,
+}
+
 /// The tree, by absolute paths.
 #[derive(Debug)]
-pub(crate) struct Tree(BTreeMap<PathBuf, Node>);
+pub(crate) struct Tree {
+    nodes: BTreeMap<PathBuf, Node>,
+    left: Limits,
+}
 
 #[derive(Debug)]
 pub(crate) enum Node {
@@ -37,12 +49,7 @@ pub(crate) enum Clash {
     ThroughLink,
     BelowFile,
     Twice,
-}
-
-impl Default for Tree {
-    fn default() -> Self {
-        Self(BTreeMap::from([("/".into(), Node::dir(DIR_MODE))]))
-    }
+    TooMuch,
 }
 
 impl Node {
@@ -55,9 +62,35 @@ impl Node {
 }
 
 impl Tree {
+    /// An empty tree.
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            nodes: BTreeMap::from([("/".into(), Node::dir(DIR_MODE))]),
+            left: limits,
+        }
+    }
+
+    /// Takes room for a node of that path, and for its name in the directory above.
+    fn take_room(&mut self, path: &Path, node: &Node) -> Result<(), Clash> {
+        let length = |path: &Path| path.as_os_str().len() as u64;
+        let target = match node {
+            Node::Link { target } => length(target),
+            _ => 0,
+        };
+        let name = path.file_name().map_or(0, |name| name.len() as u64);
+        let bytes = length(path) + name + target;
+        self.left = Limits {
+            nodes: self.left.nodes.checked_sub(1).ok_or(Clash::TooMuch)?,
+            path_bytes: (self.left.path_bytes)
+                .checked_sub(bytes)
+                .ok_or(Clash::TooMuch)?,
+        };
+        Ok(())
+    }
+
     /// Puts a node into the tree, with the directories above it. The path is absolute and has no dots in it.
     pub(crate) fn insert(&mut self, path: &Path, node: Node) -> Result<(), Clash> {
-        match (self.0.get_mut(path), &node) {
+        match (self.nodes.get_mut(path), &node) {
             (None, _) => {}
             // A directory may be named again, as the one above another.
             (Some(Node::Dir { mode, .. }), Node::Dir { mode: new, .. }) => {
@@ -67,17 +100,18 @@ impl Tree {
             (Some(Node::Link { .. }), Node::Dir { .. }) => return Err(Clash::ThroughLink),
             (Some(_), _) => return Err(Clash::Twice),
         }
+        self.take_room(path, &node)?;
         if let (Some(above), Some(name)) = (path.parent(), path.file_name()) {
-            if !self.0.contains_key(above) {
+            if !self.nodes.contains_key(above) {
                 self.insert(above, Node::dir(DIR_MODE))?;
             }
-            match self.0.get_mut(above) {
+            match self.nodes.get_mut(above) {
                 Some(Node::Dir { names, .. }) => names.insert(name.to_owned()),
                 Some(Node::Link { .. }) => return Err(Clash::ThroughLink),
                 _ => return Err(Clash::BelowFile),
             };
         }
-        self.0.insert(path.to_owned(), node);
+        self.nodes.insert(path.to_owned(), node);
         Ok(())
     }
 
@@ -87,7 +121,10 @@ impl Tree {
             let path = Path::new("/").join(path.strip_prefix(top).ok()?);
             Some((path, node))
         };
-        Self(self.0.into_iter().filter_map(below).collect())
+        Self {
+            nodes: self.nodes.into_iter().filter_map(below).collect(),
+            left: self.left,
+        }
     }
 
     pub(crate) fn read(&self, path: &Path) -> Result<Vec<u8>, Errno> {
@@ -126,13 +163,16 @@ impl Tree {
     }
 
     fn node(&self, path: &Path, follow: bool) -> Result<&Node, Errno> {
-        let link = |path: &Path| match self.0.get(path)? {
+        let link = |path: &Path| match self.nodes.get(path)? {
             Node::Link { target } => Some(target.clone()),
             _ => None,
         };
         let path = resolve(path, follow, link).ok_or(Errno::LOOP)?;
-        self.0.get(&path).ok_or_else(|| {
-            let mut above = path.ancestors().skip(1).filter_map(|dir| self.0.get(dir));
+        self.nodes.get(&path).ok_or_else(|| {
+            let mut above = path
+                .ancestors()
+                .skip(1)
+                .filter_map(|dir| self.nodes.get(dir));
             match above.next() {
                 Some(Node::File { .. }) => Errno::NOTDIR,
                 _ => Errno::NOENT,

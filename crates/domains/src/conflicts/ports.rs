@@ -62,7 +62,11 @@ fn note(group: &[&PortSetting]) -> String {
             let what = what.collect::<Vec<_>>().join(" ");
             let remedy = first.connection.as_ref().map_or_else(
                 || format!("remove these lines of {}", first.file),
-                |id| format!("nmcli connection modify '{id}' {what}"),
+                |id| {
+                    // As a shell has it: the quote ends, one stands by itself, and the next begins.
+                    let id = id.replace('\'', r"'\''");
+                    format!("nmcli connection modify '{id}' {what}")
+                },
             );
             ("NetworkManager", "at every activation", remedy)
         }
@@ -87,4 +91,26 @@ fn note(group: &[&PortSetting]) -> String {
          {remedy}",
         knobs.join(", ")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_quotes_is_one_word_of_a_shell() {
+        let setting = PortSetting {
+            port: Some("ens1f0".to_owned()),
+            knob: "ring-rx".to_owned(),
+            value: "512".to_owned(),
+            owner: PortOwner::NetworkManager,
+            connection: Some("x'; reboot; '".to_owned()),
+            ..PortSetting::default()
+        };
+        let note = note(&[&setting]);
+        assert!(
+            note.ends_with(r"nmcli connection modify 'x'\''; reboot; '\''' ethtool.ring-rx ''"),
+            "{note}"
+        );
+    }
 }

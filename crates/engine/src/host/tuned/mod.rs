@@ -44,6 +44,12 @@ pub(super) fn read(facts: &Facts<'_>, kernel: &Kernel) -> Sets {
             .extend(names.split_whitespace().map(str::to_owned));
     }
     tuned.boot_arguments = boot_arguments(facts);
+    // `tuned-adm off` leaves it so, and tuned then loads nothing when it starts.
+    let is_off = tuned.mode.as_deref() == Some("manual")
+        && facts.value(ACTIVE).is_some_and(|names| names.is_empty());
+    if tuned.profiles.is_empty() && is_off {
+        return sets;
+    }
     if tuned.profiles.is_empty() {
         sets.unknown.push(format!(
             "{ACTIVE} names no profile, so that tuned takes the one it recommends for this machine"

@@ -230,15 +230,34 @@ pub(super) fn variables(facts: &Facts<'_>, units: &[Unit]) -> Variables {
     variables
 }
 
+/// Names of architectures, as uname(2) has them.
+const ARCHITECTURES: [&str; 8] = [
+    "aarch64",
+    "armv7l",
+    "i686",
+    "ppc64le",
+    "riscv64",
+    "s390x",
+    "x86_64",
+    "loongarch64",
+];
+
 /// Whether a section is for this machine: what it asks of `/proc/cpuinfo` and of uname(2) is so. `None` where its
-/// pattern is one that cannot be understood here.
+/// pattern is one that cannot be understood here, or may be about what is not known here.
 pub(super) fn is_for_this_host(
     unit: &Unit,
     variables: &Variables,
     facts: &Facts<'_>,
     kernel: &Kernel,
 ) -> Option<bool> {
-    let uname = || Some(format!("Linux {} {}", kernel.release, kernel.architecture));
+    // tuned has the host's name before the release, and the version of the build behind it, which are not known here.
+    let uname = || {
+        let unknown = char::REPLACEMENT_CHARACTER;
+        let (release, architecture) = (&kernel.release, &kernel.architecture);
+        Some(format!(
+            "Linux {unknown} {release} {unknown} {architecture}"
+        ))
+    };
     let cpuinfo = || facts.text("/proc/cpuinfo").map(|text| text.to_string());
     let fits = |key: &str, text: &dyn Fn() -> Option<String>| {
         let Some(pattern) = unit.get(key) else {
@@ -246,7 +265,29 @@ pub(super) fn is_for_this_host(
         };
         let pattern = variables.expand(pattern);
         let regex = RegexBuilder::new(&pattern).multi_line(true).build().ok()?;
-        Some(regex.is_match(&text()?))
+        let fits = regex.is_match(&text()?);
+        (fits || key != "uname_regex" || is_of_kernel(&pattern)).then_some(fits)
     };
-    Some(fits("uname_regex", &uname)? && fits("cpuinfo_regex", &cpuinfo)?)
+    match (fits("uname_regex", &uname), fits("cpuinfo_regex", &cpuinfo)) {
+        (Some(false), _) | (_, Some(false)) => Some(false),
+        (Some(true), Some(true)) => Some(true),
+        _ => None,
+    }
+}
+
+/// Whether a pattern can only be about the architecture or the release of the kernel: each of its alternatives is the
+/// beginning of an architecture's name, or numbers with dots.
+fn is_of_kernel(pattern: &str) -> bool {
+    let release = |word: &str| {
+        let numbers = word.replace("\\.", ".");
+        let digits = |c: char| c.is_ascii_digit() || matches!(c, '.' | '-');
+        numbers.contains('.')
+            && numbers.starts_with(|c: char| c.is_ascii_digit())
+            && numbers.chars().all(digits)
+    };
+    pattern.split('|').all(|word| {
+        let word = word.trim_matches(['(', ')', '$', ' ']);
+        let architecture = ARCHITECTURES.iter().any(|name| name.starts_with(word));
+        word.len() >= 3 && (architecture || release(word))
+    })
 }

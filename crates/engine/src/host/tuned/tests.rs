@@ -176,6 +176,52 @@ fn what_is_not_known_is_told() {
     assert_eq!(read_tree(&files, &kernel()).claims.len(), 1);
 }
 
+#[test]
+fn a_pattern_about_what_is_not_known_is_uncertain() {
+    for (pattern, cpuinfo, expected) in [
+        ("x86_64", "", Some("1")),
+        ("Linux.*el9.*x86_64$", "", Some("1")),
+        ("5\\.14", "", Some("1")),
+        ("aarch64", "", None),
+        ("(aarch64|ppc64le)$", "", None),
+        ("6\\.1", "", None),
+        // The name of the host, the build; and "Linux 5", between which the name of the host stands.
+        ("trade-[0-9]+", "", Some("1?")),
+        ("PREEMPT_RT", "", Some("1?")),
+        ("Linux 5", "", Some("1?")),
+        ("trade-[0-9]+", "cpuinfo_regex=ARM\n", None),
+        ("trade-[0-9]+", "cpuinfo_regex=Intel\n", Some("1?")),
+    ] {
+        let text = format!("[vm]\nuname_regex={pattern}\n{cpuinfo}transparent_hugepages=1\n");
+        let sets = read_tree(
+            &[
+                ("/etc/tuned/active_profile", "p"),
+                ("/etc/tuned/p/tuned.conf", &text),
+                ("/proc/cpuinfo", "vendor_id\t: GenuineIntel\n"),
+            ],
+            &kernel(),
+        );
+        let found = sets.claims.first().map(|claim| {
+            let sign = if claim.unresolved { "?" } else { "" };
+            format!("{}{sign}", claim.value)
+        });
+        assert_eq!(found.as_deref(), expected, "{pattern} {cpuinfo}");
+    }
+}
+
+#[test]
+fn off_is_no_unknown() {
+    let off = [
+        ("/etc/tuned/active_profile", "\n"),
+        ("/etc/tuned/profile_mode", "manual\n"),
+    ];
+    let sets = read_tree(&off, &kernel());
+    assert!(sets.unknown.is_empty() && sets.claims.is_empty());
+    // Without the file nobody knows.
+    let sets = read_tree(&off[1..], &kernel());
+    assert!(sets.unknown[0].contains("names no profile"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
