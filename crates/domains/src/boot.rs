@@ -38,14 +38,14 @@ use hftune_model::{Error, Result};
 use hftune_sys::Reader;
 
 pub use bls::DIRECTORY as ENTRIES;
-pub use kernel_cmdline::PATH as KERNEL_CMDLINE;
+pub use kernel_cmdline::{PATH as KERNEL_CMDLINE, VENDOR as VENDOR_CMDLINE};
 
 use crate::{Context, Desired, Domain};
 use placed::Placed;
 
 pub use by_hand::HAND_WRITTEN;
 pub use ostree::{KARGS_D, NextDeployment, RPM_OSTREE, next_deployment};
-pub use systemd_boot::{ENTRY_DIRECTORIES, UNIFIED_DIRECTORIES, VENDOR_CMDLINE};
+pub use systemd_boot::{ENTRY_DIRECTORIES, UNIFIED_DIRECTORIES, is_entry};
 
 /// The domain.
 #[derive(Debug, Clone, Copy)]

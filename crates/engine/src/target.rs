@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use hftune_domains::boot::grubenv;
+use hftune_domains::boot::record::uncounted;
+use hftune_domains::boot::{self, grubenv};
 use hftune_model::setting::{Artifact, Compare};
 use hftune_model::transaction::{After, Content, Output, State};
 use hftune_model::{CpuSet, Error, Kind, Result};
@@ -284,31 +285,26 @@ pub fn is_as_made(now: &State, after: &After) -> bool {
 
 /// Whether a boot entry that hftune edited went with its kernel: putting it back would offer a kernel that is not there.
 pub fn kernel_removed(path: &Path, now: &State) -> bool {
-    *now == State::Absent
-        && path
-            .parent()
-            .is_some_and(|dir| dir.ends_with("loader/entries"))
+    *now == State::Absent && boot::is_entry(path)
 }
 
 /// The key of a target as it is named now.
 ///
 /// systemd-boot counts the boots of an entry in its name and systemd-bless-boot takes the count away: `a+3.conf` becomes
-/// `a+2-1.conf`, then `a.conf` (<https://systemd.io/AUTOMATIC_BOOT_ASSESSMENT>).
+/// `a+2-1.conf`, then `a.conf`.
 pub fn current_key(root: &Root, key: &str) -> String {
     let renamed = || {
         let path = Path::new(key.strip_prefix("file:")?);
-        let directory = path
-            .parent()
-            .filter(|dir| dir.ends_with("loader/entries"))?;
-        let (stem, _) = path.file_name()?.to_str()?.rsplit_once('+')?;
-        if root.exists(path) {
+        let recorded = path.file_name()?.to_str()?;
+        if !boot::is_entry(path) || !recorded.contains('+') || root.exists(path) {
             return None;
         }
+        let directory = path.parent()?;
         let names = root.list(directory).ok()?;
-        let name = names.iter().find(|name| {
-            name.strip_suffix(".conf")
-                .is_some_and(|now| now.rsplit_once('+').map_or(now, |(now, _)| now) == stem)
-        })?;
+        let name = names
+            .iter()
+            .filter(|name| Path::new(name).extension().is_some_and(|e| e == "conf"))
+            .find(|name| uncounted(name) == uncounted(recorded))?;
         Some(format!("file:{}", directory.join(name).display()))
     };
     renamed().unwrap_or_else(|| key.to_owned())

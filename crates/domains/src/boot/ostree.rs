@@ -20,7 +20,9 @@ use hftune_sys::Reader;
 use super::argument::{Argument, skip};
 use super::by_hand::place_by_hand;
 use super::cmdline::{self, Edit};
-use super::placed::{Conflict, Placed, cannot_edit, line, of_others, overridden, refuse, unread};
+use super::placed::{
+    Conflict, Placed, cannot_edit, holds, line, of_others, overridden, refuse, unread,
+};
 use super::record::Record;
 use super::{bls, proof};
 use crate::Context;
@@ -48,9 +50,7 @@ pub struct NextDeployment {
 impl NextDeployment {
     /// Whether its kernel gets this very word.
     pub fn has(&self, word: &str) -> bool {
-        cmdline::tokens(&self.arguments)
-            .iter()
-            .any(|token| token.raw == word)
+        holds(&self.arguments, word)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use super::bls;
 use super::cmdline::{self, Edit};
+use super::placed::holds;
+use super::systemd_boot::is_entry;
 use hftune_model::Result;
 use hftune_model::host::BootLoader;
 use hftune_model::setting::Artifact;
@@ -40,32 +42,24 @@ impl Record {
         loader: &BootLoader,
         stand: impl Fn(&str) -> bool,
     ) -> Self {
-        if words.is_empty() || words.iter().all(|word| self.words.contains(word)) {
-            return if words.is_empty() {
-                Self::default()
-            } else {
-                self.clone()
-            };
+        if words.is_empty() {
+            return Self::default();
         }
         let new: Vec<&String> = words
             .iter()
             .filter(|word| !self.words.contains(word))
             .collect();
+        if new.is_empty() {
+            return self.clone();
+        }
         let mut entries = self.entries.clone();
-        for (path, text) in &loader.files {
-            let directory = path.parent().and_then(Path::file_name);
-            let name = path.file_name().and_then(|name| name.to_str());
-            if let Some(name) = name.filter(|_| directory.is_some_and(|name| name == "entries"))
+        for (path, text) in loader.files.iter().filter(|(path, _)| is_entry(path)) {
+            let options = bls::parse(path, text).all_options;
+            if let Some(name) = path.file_name().and_then(|name| name.to_str())
                 && !entries.iter().any(|known| known == name)
+                && new.iter().any(|word| holds(&options, word))
             {
-                let options = bls::parse(path, text).all_options;
-                let held = cmdline::tokens(&options);
-                if new
-                    .iter()
-                    .any(|word| held.iter().any(|token| token.raw == **word))
-                {
-                    entries.push(name.to_owned());
-                }
+                entries.push(name.to_owned());
             }
         }
         let older = self.words.iter().filter(|word| !words.contains(word));
@@ -92,9 +86,7 @@ impl Record {
         for line in text.lines() {
             match line.strip_prefix(ENTRY) {
                 Some(name) => record.entries.push(name.to_owned()),
-                None => record
-                    .words
-                    .extend(cmdline::tokens(line).iter().map(|word| word.raw.to_owned())),
+                None => record.words.extend(words(line)),
             }
         }
         record
@@ -144,8 +136,9 @@ impl Record {
     }
 }
 
-/// The name of an entry without the count of boots that systemd-boot keeps in it: `a+2-1.conf` is `a`.
-fn uncounted(name: &str) -> &str {
+/// The name of an entry without the count of boots that systemd-boot keeps in it: `a+2-1.conf` is `a`
+/// (<https://systemd.io/AUTOMATIC_BOOT_ASSESSMENT>).
+pub fn uncounted(name: &str) -> &str {
     let stem = name.strip_suffix(".conf").unwrap_or(name);
     stem.rsplit_once('+').map_or(stem, |(stem, _)| stem)
 }

@@ -1,7 +1,7 @@
 //! The proof that a boot argument survives the next boot, in two states: staged, which is what the boot loader will give
 //! to the kernels that are installed, and template, from which the next kernel's entry is made.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hftune_model::finding::Proof;
 use hftune_model::host::{BootKind, BootLoader};
@@ -11,6 +11,7 @@ use super::argument::{Argument, shown};
 use super::cmdline::{find, which_wins};
 use super::holders::{DEFAULT_GRUB, VARIABLE, default_variable};
 use super::mkconfig::Template;
+use super::placed::unread;
 use super::proof::failed;
 use super::staged::Staged;
 use super::{bls, dropin, grub_default, kernel_cmdline, staged, tuned};
@@ -189,21 +190,7 @@ fn unreadable(kind: BootKind, cx: &Context<'_>, reader: &Reader<'_>, none: bool)
         let why = format!("{} has no entry that boots Linux", path.display());
         return none.then_some(Proof::Unknown(why));
     }
-    let names = match reader.list(bls::DIRECTORY) {
-        Err(e) => return Some(failed(&e)),
-        Ok(names) => names,
-    };
-    let left_out = names
-        .iter()
-        .filter(|name| {
-            Path::new(name)
-                .extension()
-                .is_some_and(|extension| extension == "conf")
-        })
-        .map(|name| PathBuf::from(bls::DIRECTORY).join(name))
-        .filter(|path| !cx.host.boot_loader.files.contains_key(path))
-        .find_map(|path| reader.text(&path).err());
-    if let Some(e) = left_out {
+    if let Some(e) = unread(&[bls::DIRECTORY], "conf", &cx.host.boot_loader, reader) {
         return Some(failed(&e));
     }
     none.then(|| {

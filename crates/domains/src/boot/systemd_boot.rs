@@ -30,12 +30,16 @@ pub const ENTRY_DIRECTORIES: [&str; 3] = [
     "/boot/efi/loader/entries",
 ];
 
+/// Whether a file is where boot entries are, GRUB's and systemd-boot's.
+pub fn is_entry(path: &Path) -> bool {
+    ENTRY_DIRECTORIES
+        .iter()
+        .any(|directory| path.parent() == Some(Path::new(directory)))
+}
+
 /// Where it looks for unified kernel images (Boot Loader Specification, type 2).
 pub const UNIFIED_DIRECTORIES: [&str; 3] =
     ["/boot/EFI/Linux", "/efi/EFI/Linux", "/boot/efi/EFI/Linux"];
-
-/// The distribution's template, which `/etc/kernel/cmdline` replaces (kernel-install(8)).
-pub const VENDOR_CMDLINE: &str = "/usr/lib/kernel/cmdline";
 
 /// A file that holds boot arguments.
 struct Place<'a> {
@@ -88,12 +92,7 @@ impl Place<'_> {
 
 /// The entries that boot a kernel and are not for rescue. An entry without `linux` starts another program.
 fn entries(loader: &BootLoader) -> Vec<Place<'_>> {
-    let in_directory = |path: &Path| {
-        ENTRY_DIRECTORIES
-            .iter()
-            .any(|directory| path.parent() == Some(Path::new(directory)))
-    };
-    let files = loader.files.iter().filter(|(path, _)| in_directory(path));
+    let files = loader.files.iter().filter(|(path, _)| is_entry(path));
     let parsed = files.map(|(path, text)| (path, text, bls::parse(path, text)));
     parsed
         .filter(|(_, _, entry)| !entry.rescue && !entry.kernel.is_empty())
@@ -122,7 +121,7 @@ fn template<'a>(cx: &'a Context<'_>) -> Option<Place<'a>> {
     if template_unread(cx).is_some() {
         return None;
     }
-    let (shown, file) = [path, Path::new(VENDOR_CMDLINE)]
+    let (shown, file) = [path, Path::new(kernel_cmdline::VENDOR)]
         .into_iter()
         .find_map(|path| loader.files.get_key_value(path))?;
     Some(Place {
@@ -249,8 +248,9 @@ fn write(cx: &Context<'_>, holders: &[Place<'_>], ours: &[String], placed: &mut 
             Ok(content) => {
                 if made_anew {
                     placed.warnings.push(format!(
-                        "{} is made from {VENDOR_CMDLINE}, and replaces it from then on",
-                        kernel_cmdline::PATH
+                        "{} is made from {}, and replaces it from then on",
+                        kernel_cmdline::PATH,
+                        kernel_cmdline::VENDOR
                     ));
                 }
                 written.extend(edit.insert);

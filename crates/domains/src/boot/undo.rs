@@ -7,7 +7,7 @@ use hftune_model::Result;
 
 use super::cmdline::{self, Edit};
 use super::holders::{DEFAULT_GRUB, VARIABLE};
-use super::systemd_boot::ENTRY_DIRECTORIES;
+use super::systemd_boot::is_entry;
 use super::{bls, grub_default, kernel_cmdline};
 
 /// The text as it is `now`, with the edit undone that made `made` out of `before`. `None` where the file holds no boot
@@ -61,13 +61,6 @@ fn reversal(before: &str, made: &str, now: &str) -> Edit {
             .collect(),
         insert: missing(&taken_out.join(" "), now),
     }
-}
-
-/// Whether it is a boot entry, of GRUB or of systemd-boot.
-fn is_entry(path: &Path) -> bool {
-    ENTRY_DIRECTORIES
-        .iter()
-        .any(|directory| path.parent() == Some(Path::new(directory)))
 }
 
 /// The arguments that a file holds.
