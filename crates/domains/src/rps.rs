@@ -64,13 +64,13 @@ impl Domain for Rps {
             })
             .map(|(port, number, cpus)| Artifact::Kernel {
                 path: format!("/sys/class/net/{port}/queues/rx-{number}/rps_cpus").into(),
-                value: kept(Some(cpus), cx).to_mask(),
+                value: kept(cpus, cx).to_mask(),
                 compare: Compare::CpuMask,
             })
             .collect();
         let default = rps.default_mask.as_ref().map(|cpus| Artifact::Kernel {
             path: DEFAULT.into(),
-            value: kept(Some(cpus), cx).to_mask(),
+            value: kept(cpus, cx).to_mask(),
             compare: Compare::CpuMask,
         });
         let wanted = [
@@ -141,8 +141,8 @@ pub(crate) fn absent(id: &str, file: &str, reason: &str, cx: &Context<'_>) -> Sk
 }
 
 /// What is left of a steering mask.
-fn kept(cpus: Option<&CpuSet>, cx: &Context<'_>) -> CpuSet {
-    cpus.map_or_else(CpuSet::new, |cpus| cpus.difference(&cx.cpus.isolated))
+fn kept(cpus: &CpuSet, cx: &Context<'_>) -> CpuSet {
+    cpus.difference(&cx.cpus.isolated)
 }
 
 fn spares(cpus: &CpuSet, cx: &Context<'_>) -> bool {

@@ -1,7 +1,7 @@
 //! Captures: what the tool reads on one machine, in a file, so that another machine can plan and verify from it.
 //!
-//! A capture holds the answers to everything that `host`, `plan`, `verify` and `nic` ask, the refusals too, and nothing else. What
-//! is left out or blanked is in `docs/capture.md`, in [`secrets`] and in [`redact`].
+//! A capture holds the answers to everything that `host`, `plan`, `verify` and `nic` ask, the refusals too, and nothing
+//! else. What is left out or blanked is in `docs/capture.md`, in [`secrets`] and in [`redact`].
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

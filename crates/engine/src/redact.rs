@@ -128,7 +128,10 @@ fn wanted(after: After) -> After {
             stale,
             in_tree: in_tree
                 .into_iter()
-                .map(|(path, content)| (path.clone(), blank(&path, &content)))
+                .map(|(path, content)| {
+                    let content = blank(&path, &content);
+                    (path, content)
+                })
                 .collect(),
         }),
         // Names, ids and CPUs.

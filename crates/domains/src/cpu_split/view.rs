@@ -100,9 +100,13 @@ impl<'h> View<'h> {
             .filter_map(|port| view.nearest(port.node?))
             .collect();
         let interrupts = host.irqs.list.iter().filter(|irq| !irq.name.is_empty());
-        view.serving = interrupts
+        // There may be thousands of interrupts, and there are few nodes.
+        let with_interrupts: BTreeSet<u32> = interrupts
             .filter_map(|irq| irq.node)
             .chain(host.nics.iter().filter_map(|nic| nic.node))
+            .collect();
+        view.serving = with_interrupts
+            .into_iter()
             .filter_map(|node| view.nearest(node))
             .filter(|node| view.on_node(*node).count() >= LARGE_NODE)
             .collect();

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use hftune_model::finding::Proof;
 use hftune_model::host::{Host, Irq as Line};
 use hftune_model::irq_map::{BootedIsolation, IrqDevice, IrqMap, IrqQueue, IrqState};
 
@@ -75,12 +76,12 @@ fn state(line: &Line, cx: &Context<'_>) -> IrqState {
     }
 }
 
-/// Whether an interrupt that is not where it was asked to be may only be waiting to fire, as [`super::not_moved`] judges.
+/// Whether an interrupt that is not where it was asked to be may only be waiting to fire, as verify judges.
 fn may_still_move(line: &Line, cx: &Context<'_>) -> bool {
-    match line.fired_since {
-        Some(fired) => fired == 0,
-        None => line.count == 0 || !cx.host.kernel.cmdline.contains("irqaffinity="),
-    }
+    !matches!(
+        super::not_moved(line, String::new(), cx),
+        (Proof::Differs(_), _)
+    )
 }
 
 /// The network ports by their PCI address and by their name.

@@ -17,7 +17,7 @@ pub(super) struct Facts<'r> {
     reader: &'r Reader<'r>,
     unread: RefCell<Vec<String>>,
     /// The same, to find one among thousands.
-    noted: RefCell<HashSet<String>>,
+    known: RefCell<HashSet<String>>,
 }
 
 impl<'r> Facts<'r> {
@@ -25,7 +25,7 @@ impl<'r> Facts<'r> {
         Self {
             reader,
             unread: RefCell::default(),
-            noted: RefCell::default(),
+            known: RefCell::default(),
         }
     }
 
@@ -51,7 +51,7 @@ impl<'r> Facts<'r> {
             entry.push('…');
         }
         // Several facts may ask for one file.
-        if self.noted.borrow_mut().insert(entry.clone()) {
+        if self.known.borrow_mut().insert(entry.clone()) {
             self.unread.borrow_mut().push(entry);
         }
     }
@@ -117,17 +117,7 @@ impl<'r> Facts<'r> {
 
     /// The same, of a file that nothing else asks for: of each interrupt there is one.
     pub(super) fn cpus_once(&self, path: &str) -> Option<CpuSet> {
-        let text = match self.reader.text_once(path) {
-            Err(error) if error.kind == Kind::Missing => return None,
-            text => self.noted(path, text)?,
-        };
-        self.noted(
-            path,
-            CpuSet::parse_list(text.trim_end().trim_end_matches('\0'), None).map_err(|e| Error {
-                path: Some(self.root().shown(Path::new(path))),
-                ..e
-            }),
-        )
+        self.parsed_once(path, cpu_list)
     }
 
     /// The permission bits of a file that is about to be asked for.
@@ -135,12 +125,9 @@ impl<'r> Facts<'r> {
         self.reader.mode_with_text(path)
     }
 
-    /// A CPU list. An empty file is the empty set, and so is what kernels print of a mask that was never set:
-    /// "(null)", or a NUL.
+    /// A CPU list.
     pub(super) fn cpus(&self, path: &str) -> Option<CpuSet> {
-        self.parsed(path, |text| {
-            CpuSet::parse_list(text.trim_end_matches('\0'), None)
-        })
+        self.parsed(path, cpu_list)
     }
 
     /// CPUs from `list`, or from `mask` where a kernel or a recorded tree has only that.
@@ -210,6 +197,12 @@ impl<'r> Facts<'r> {
             .find(|part| !part.is_empty())
             .map(str::to_owned)
     }
+}
+
+/// A CPU list. An empty file is the empty set, and so is what kernels print of a mask that was never set: "(null)", or a
+/// NUL.
+fn cpu_list(text: &str) -> Result<CpuSet> {
+    CpuSet::parse_list(text.trim_end().trim_end_matches('\0'), None)
 }
 
 /// 12 of "cpu12".
