@@ -2,8 +2,8 @@
 
 mod machine;
 
-use machine::Machine;
 use machine::boot::{entry_path, environment_block, grub2_menu};
+use machine::{Machine, setting};
 use serde_json::Value;
 
 const IDS: [&str; 4] = [
@@ -13,15 +13,6 @@ const IDS: [&str; 4] = [
     "boot/rcu_nocbs",
 ];
 const ISOLCPUS: &str = "isolcpus=managed_irq,domain,2-7";
-
-fn setting<'v>(verify: &'v Value, id: &str) -> &'v Value {
-    verify["settings"]
-        .as_array()
-        .expect("settings")
-        .iter()
-        .find(|setting| setting["id"] == id)
-        .unwrap_or_else(|| panic!("{id} is not in the report: {verify:#}"))
-}
 
 fn verify(machine: &Machine) -> Value {
     machine.run(&["verify", "--json"]).json()

@@ -12,25 +12,10 @@ use std::fs;
 use std::io::Read as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use machine::{Answer, Machine};
+use machine::{Answer, Machine, hftune};
 use serde_json::Value;
 use tar::EntryType::{Fifo, Link, Regular, Symlink};
-
-/// Runs `hftune ARGS` on no tree.
-fn hftune(args: &[&str]) -> Answer {
-    let output = Command::new(env!("CARGO_BIN_EXE_hftune"))
-        .args(args)
-        .env("NO_COLOR", "1")
-        .output()
-        .expect("start hftune");
-    Answer {
-        code: output.status.code().expect("no signal"),
-        stdout: String::from_utf8(output.stdout).expect("text"),
-        stderr: String::from_utf8(output.stderr).expect("text"),
-    }
-}
 
 /// A place for captures, outside of any tree.
 struct Place(tempfile::TempDir);

@@ -3,7 +3,7 @@
 
 mod machine;
 
-use machine::Machine;
+use machine::{Machine, setting};
 use serde_json::Value;
 
 const GOVERNOR: &str = "power/governor";
@@ -25,12 +25,6 @@ fn enable(machine: &Machine, unit: &str) {
 
 fn verify(machine: &Machine) -> Value {
     machine.run(&["verify", "--json"]).json()
-}
-
-fn setting<'v>(verify: &'v Value, id: &str) -> &'v Value {
-    let settings = verify["settings"].as_array().expect("settings");
-    let found = settings.iter().find(|setting| setting["id"] == id);
-    found.unwrap_or_else(|| panic!("{id} is not in the report"))
 }
 
 fn texts(value: &Value) -> Vec<&str> {

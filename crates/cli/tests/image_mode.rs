@@ -12,17 +12,8 @@ mod machine;
 use std::fs;
 
 use image_machines::ISOLCPUS;
-use machine::Machine;
+use machine::{Machine, setting};
 use serde_json::Value;
-
-fn setting<'v>(verify: &'v Value, id: &str) -> &'v Value {
-    verify["settings"]
-        .as_array()
-        .expect("settings")
-        .iter()
-        .find(|setting| setting["id"] == id)
-        .unwrap_or_else(|| panic!("{id} is not in the report"))
-}
 
 fn verify(machine: &Machine, id: &str) -> Value {
     let report = machine.run(&["verify", "--json"]).json();

@@ -6,32 +6,19 @@
 
 mod machine;
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 
-use machine::Machine;
+use machine::{Machine, setting};
 use serde_json::Value;
-
-fn setting<'v>(verify: &'v Value, id: &str) -> &'v Value {
-    verify["settings"]
-        .as_array()
-        .expect("settings")
-        .iter()
-        .find(|setting| setting["id"] == id)
-        .unwrap_or_else(|| panic!("{id} is not in the report"))
-}
 
 /// `hftune --root TREE ARGS`: its exit code and its standard output.
 fn hftune(root: &Path, args: &[&str]) -> (i32, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_hftune"))
-        .arg("--root")
-        .arg(root)
-        .args(args)
-        .env("NO_COLOR", "1")
-        .output()
-        .expect("start hftune");
-    let code = output.status.code().expect("no signal");
-    (code, String::from_utf8(output.stdout).expect("text"))
+    let mut words = vec!["--root".as_ref(), root.as_os_str()];
+    words.extend(args.iter().map(OsStr::new));
+    let answer = machine::hftune(&words);
+    (answer.code, answer.stdout)
 }
 
 fn json(root: &Path, args: &[&str]) -> Value {

@@ -2,7 +2,7 @@
 
 mod machine;
 
-use machine::Machine;
+use machine::{Machine, setting};
 use serde_json::Value;
 
 fn changes(plan: &Value) -> Vec<&str> {
@@ -15,14 +15,7 @@ fn changes(plan: &Value) -> Vec<&str> {
 }
 
 fn verdict<'v>(verify: &'v Value, id: &str) -> &'v str {
-    verify["settings"]
-        .as_array()
-        .expect("settings")
-        .iter()
-        .find(|setting| setting["id"] == id)
-        .unwrap_or_else(|| panic!("{id} is not in the report"))["verdict"]
-        .as_str()
-        .expect("verdict")
+    setting(verify, id)["verdict"].as_str().expect("verdict")
 }
 
 fn round_trip(machine: &Machine) {

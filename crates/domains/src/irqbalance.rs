@@ -253,12 +253,11 @@ fn unasked(cx: &Context<'_>, aside: &str) -> Proof {
 
 #[cfg(test)]
 mod tests {
-    use hftune_model::cpu_plan::CpuPlan;
     use hftune_model::finding::{Finding, Verdict};
     use hftune_model::host::{Host, Rival, Task};
     use hftune_model::profile::{BootValue, Profile};
 
-    use crate::test_tree::tree;
+    use crate::test_tree::{tree, with_split};
 
     use super::*;
 
@@ -274,18 +273,7 @@ mod tests {
             ..Rival::default()
         }];
         change(&mut host, &mut profile);
-        let cpus = CpuPlan {
-            housekeeping: "0-1".parse().unwrap(),
-            isolated: "2-7".parse().unwrap(),
-            ..CpuPlan::default()
-        };
-        check(&Context {
-            host: &host,
-            profile: &profile,
-            cpus: &cpus,
-            binary: Path::new("/usr/bin/hftune"),
-            force: false,
-        })
+        with_split(&host, &profile, ("0-1", "2-7"), check)
     }
 
     fn finding(files: &[(&str, &str)], change: impl FnOnce(&mut Host, &mut Profile)) -> Finding {

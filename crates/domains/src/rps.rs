@@ -197,13 +197,11 @@ fn queues_now(cx: &Context<'_>) -> Proof {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::path::Path;
 
-    use hftune_model::cpu_plan::CpuPlan;
     use hftune_model::host::Host;
     use hftune_model::profile::Profile;
 
-    use crate::test_tree::tree;
+    use crate::test_tree::{tree, with_split};
 
     use super::*;
 
@@ -223,18 +221,7 @@ mod tests {
                 cpus.map(|list| CpuSet::parse_list(list, None).unwrap()),
             );
         }
-        let cpus = CpuPlan {
-            housekeeping: "0-1".parse().unwrap(),
-            isolated: "2-7".parse().unwrap(),
-            ..CpuPlan::default()
-        };
-        check(&Context {
-            host: &host,
-            profile: &profile,
-            cpus: &cpus,
-            binary: Path::new("/usr/bin/hftune"),
-            force: false,
-        })
+        with_split(&host, &profile, ("0-1", "2-7"), check)
     }
 
     fn masks(cx: &Context<'_>) -> Vec<(String, String)> {

@@ -126,10 +126,8 @@ pub fn names(tasks: &[&Task]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
 
-    use crate::test_tree::tree;
-    use hftune_model::cpu_plan::CpuPlan;
+    use crate::test_tree::{tree, with_split};
     use hftune_model::host::Host;
     use hftune_model::profile::Profile;
 
@@ -152,18 +150,7 @@ mod tests {
             tasks,
             ..Host::default()
         };
-        let cpus = CpuPlan {
-            housekeeping: "0-1,8".parse().unwrap(),
-            isolated: "2-7,9-15".parse().unwrap(),
-            ..CpuPlan::default()
-        };
-        check(&Context {
-            host: &host,
-            profile: &profile,
-            cpus: &cpus,
-            binary: Path::new("/usr/bin/hftune"),
-            force: false,
-        })
+        with_split(&host, &profile, ("0-1,8", "2-7,9-15"), check)
     }
 
     fn proofs(cx: &Context<'_>) -> Proofs {

@@ -162,13 +162,11 @@ fn workers(live: &Proof, cx: &Context<'_>) -> Proof {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
 
-    use hftune_model::cpu_plan::CpuPlan;
     use hftune_model::host::Host;
     use hftune_model::profile::Profile;
 
-    use crate::test_tree::tree;
+    use crate::test_tree::{tree, with_split};
 
     use super::*;
 
@@ -197,18 +195,7 @@ mod tests {
                 allowed: set(list),
             })
             .collect();
-        let cpus = CpuPlan {
-            housekeeping: set("0-1"),
-            isolated: set("2-7"),
-            ..CpuPlan::default()
-        };
-        check(&Context {
-            host: &host,
-            profile: &profile,
-            cpus: &cpus,
-            binary: Path::new("/usr/bin/hftune"),
-            force: false,
-        })
+        with_split(&host, &profile, ("0-1", "2-7"), check)
     }
 
     fn proofs(cx: &Context<'_>, id: &str) -> Proofs {

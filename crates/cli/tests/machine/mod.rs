@@ -9,6 +9,7 @@
 pub mod boot;
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
@@ -17,6 +18,31 @@ use std::process::Command;
 /// A directory tree that stands for a machine, removed when it is dropped.
 pub struct Machine {
     dir: tempfile::TempDir,
+}
+
+/// Runs `hftune ARGS`.
+pub fn hftune(args: &[impl AsRef<OsStr>]) -> Answer {
+    let output = Command::new(env!("CARGO_BIN_EXE_hftune"))
+        .args(args)
+        .env("NO_COLOR", "1")
+        .output()
+        .expect("start hftune");
+    Answer {
+        code: output.status.code().expect("no signal"),
+        stdout: String::from_utf8(output.stdout).expect("text"),
+        stderr: String::from_utf8(output.stderr).expect("text"),
+    }
+}
+
+/// The setting of that id in the JSON of `verify`.
+#[track_caller]
+pub fn setting<'v>(verify: &'v serde_json::Value, id: &str) -> &'v serde_json::Value {
+    verify["settings"]
+        .as_array()
+        .expect("settings")
+        .iter()
+        .find(|setting| setting["id"] == id)
+        .unwrap_or_else(|| panic!("{id} is not in the report: {verify:#}"))
 }
 
 /// What `hftune` answered.
@@ -247,18 +273,9 @@ impl Machine {
 
     /// Runs `hftune --root TREE ARGS`.
     pub fn run(&self, args: &[&str]) -> Answer {
-        let output = Command::new(env!("CARGO_BIN_EXE_hftune"))
-            .arg("--root")
-            .arg(self.dir.path())
-            .args(args)
-            .env("NO_COLOR", "1")
-            .output()
-            .expect("start hftune");
-        Answer {
-            code: output.status.code().expect("no signal"),
-            stdout: String::from_utf8(output.stdout).expect("text"),
-            stderr: String::from_utf8(output.stderr).expect("text"),
-        }
+        let mut words = vec!["--root".as_ref(), self.dir.path().as_os_str()];
+        words.extend(args.iter().map(OsStr::new));
+        hftune(&words)
     }
 
     /// Every file, link and directory below `/etc`, `/boot`, `/usr`, `/proc` and `/sys`, with mode and content.

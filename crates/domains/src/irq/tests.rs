@@ -1,10 +1,7 @@
-use std::path::Path;
-
-use hftune_model::cpu_plan::CpuPlan;
 use hftune_model::finding::{Finding, Verdict};
 use hftune_model::profile::Profile;
 
-use crate::test_tree::tree;
+use crate::test_tree::{tree, with_split};
 
 use super::*;
 
@@ -31,18 +28,7 @@ fn with<R>(lines: Vec<Line>, cmdline: &str, check: impl FnOnce(&Context<'_>) -> 
     let mut host = Host::default();
     host.irqs.list = lines;
     cmdline.clone_into(&mut host.kernel.cmdline);
-    let cpus = CpuPlan {
-        housekeeping: set("0-1"),
-        isolated: set("2-7"),
-        ..CpuPlan::default()
-    };
-    check(&Context {
-        host: &host,
-        profile: &profile,
-        cpus: &cpus,
-        binary: Path::new("/usr/bin/hftune"),
-        force: false,
-    })
+    with_split(&host, &profile, ("0-1", "2-7"), check)
 }
 
 /// The finding for a setting, with its unit in place.
