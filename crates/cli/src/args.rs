@@ -66,7 +66,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Irq,
     },
-    /// Show network ports, and what their drivers tell over netlink
+    /// Show or tune network ports
     Nic {
         #[command(subcommand)]
         command: Nic,
@@ -78,7 +78,7 @@ pub(crate) enum Command {
     },
     /// Make the kernel hold the values of some domains now, as the units do at boot; no file is changed
     Live {
-        /// Domains, like irq, thp, power
+        /// Domains, like irq, thp, power, or a part of one, like nic/ens1f0
         #[arg(value_name = "DOMAIN", required = true)]
         domains: Vec<String>,
     },
@@ -203,6 +203,27 @@ pub(crate) enum Nic {
         #[command(flatten)]
         output: Json,
     },
+    /// Tune ports now and whenever they appear: rings, offloads, coalescing and what else the profile wants
+    ///
+    /// The ports are remembered: setup, plan and verify include them, and a unit of each, tune-nic-IF.service, sets the
+    /// values again at boot, when the device is plugged in, when its link comes back, and when somebody changes them. Only
+    /// what differs is written. A change of rings or channels takes the link of most ports down for some seconds.
+    Tune {
+        /// Names of ports
+        #[arg(value_name = "IF", required_unless_present = "all")]
+        ports: Vec<String>,
+        /// Every port of this host
+        #[arg(long, conflicts_with = "ports")]
+        all: bool,
+        #[command(flatten)]
+        consent: Consent,
+        #[command(flatten)]
+        output: Json,
+    },
+    /// Wait for links that come back and for values that somebody changes, and have the units of the ports run again
+    ///
+    /// This is what nic-watch.service does. It sleeps until the kernel reports something.
+    Watch,
     /// Show what ports are set to: link, rings, channels, coalescing, offloads, pause frames, time stamps
     Show {
         /// Names of ports; without one, all are shown

@@ -6,6 +6,8 @@
 mod ports;
 mod services;
 
+pub(crate) use ports::{remedy, sets_ports, writer};
+
 use std::collections::BTreeMap;
 
 use hftune_model::finding::{Finding, Verdict};

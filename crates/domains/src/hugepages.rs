@@ -11,7 +11,7 @@ use hftune_model::setting::{Artifact, Compare, Doc, Setting, When};
 use hftune_model::{Kind, Result, Size};
 use hftune_sys::Reader;
 
-use crate::unit::Service;
+use crate::unit::{Run, Service};
 use crate::{Context, Desired, Domain, sysctl, sysctl_files};
 
 /// The one instance.
@@ -19,7 +19,7 @@ use crate::{Context, Desired, Domain, sysctl, sysctl_files};
 pub struct Hugepages;
 
 /// Fills the pools at boot, while memory is not fragmented yet.
-pub const SERVICE: Service = Service {
+pub const SERVICE: Service<'static> = Service {
     name: "hft-hugepages.service",
     description: "Huge pages as the hftune profile wants them",
     order: &[
@@ -28,7 +28,8 @@ pub const SERVICE: Service = Service {
         "Before=sysinit.target shutdown.target",
         "Conflicts=shutdown.target",
     ],
-    live: "hugepages",
+    command: "live hugepages",
+    run: Run::Once { then: None },
     wanted_by: "sysinit.target",
 };
 

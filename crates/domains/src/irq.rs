@@ -12,7 +12,7 @@ use hftune_model::setting::{Artifact, Compare, Doc, Setting, When};
 use hftune_model::{CpuSet, Result};
 use hftune_sys::Reader;
 
-use crate::unit::{HEADER, Service, escape};
+use crate::unit::{HEADER, Run, Service, escape};
 use crate::{Context, Desired, Domain, boot};
 
 pub use map::map;
@@ -27,10 +27,10 @@ const SCRIPT: &str = "/usr/local/bin/set-irq-affinity.sh";
 const UDEV_RULES: &str = "/etc/udev/rules.d/99-hft.rules";
 
 /// What the unit applies at boot and after every change of the devices.
-const LIVE: &str = "irq threads rps workqueue";
+const LIVE: &str = "live irq threads rps workqueue";
 
 /// Moves interrupts and kernel threads at boot, once the ports are up as far as the network's manager waits for them.
-const SERVICE: Service = Service {
+pub(crate) const SERVICE: Service<'static> = Service {
     name: "irq-affinity.service",
     description: "Interrupts and kernel threads on the housekeeping CPUs",
     order: &[
@@ -41,18 +41,19 @@ const SERVICE: Service = Service {
         // udev restarts it with every device that appears; there may be many at once.
         "StartLimitIntervalSec=0",
     ],
-    live: LIVE,
+    command: LIVE,
+    run: Run::Once { then: None },
     wanted_by: "multi-user.target",
 };
 
 /// The same beside an irqbalance that the profile leaves running, which a conflict would stop.
-const BESIDE_IRQBALANCE: Service = Service {
+const BESIDE_IRQBALANCE: Service<'static> = Service {
     order: &[SERVICE.order[0], SERVICE.order[1], SERVICE.order[3]],
     ..SERVICE
 };
 
 /// The unit for this profile.
-pub(crate) fn service(cx: &Context<'_>) -> Service {
+pub(crate) fn service(cx: &Context<'_>) -> Service<'static> {
     let off = &cx.profile.services.off;
     if off.iter().any(|unit| unit == "irqbalance.service") {
         SERVICE

@@ -21,6 +21,7 @@ pub mod hugepages;
 pub mod irq;
 pub mod irqbalance;
 pub mod limits;
+pub mod nic;
 pub mod power;
 pub mod rps;
 pub mod services;
@@ -39,6 +40,7 @@ pub const ALL: &[&dyn Domain] = &[
     &sysctl::Sysctl,
     &boot::Boot,
     &hugepages::Hugepages,
+    &nic::Nic,
     &threads::Threads,
     &irq::Irq,
     &irqbalance::Irqbalance,
@@ -97,12 +99,63 @@ pub trait Domain: Sync {
 /// The words of a setting: the exact id first, else its family (`irq/NAME` for `irq/ens1f0-rx-3`).
 pub fn doc_of(id: &str) -> Option<&'static Doc> {
     let docs = || ALL.iter().flat_map(|domain| domain.docs());
-    let domain = id.split('/').next()?;
-    docs().find(|doc| doc.id == id).or_else(|| {
-        docs().find(|doc| {
-            doc.id.split_once('/').is_some_and(|(of, name)| {
-                of == domain && name.chars().next().is_some_and(|c| c.is_ascii_uppercase())
-            })
-        })
-    })
+    docs()
+        .find(|doc| doc.id == id)
+        .or_else(|| docs().find(|doc| is_family(doc.id, id)))
+}
+
+/// Whether an id is of a family: a word in capitals stands for any text, at the end for slashes too.
+fn is_family(family: &str, id: &str) -> bool {
+    let mut words = family.split('/').peekable();
+    let mut rest = Some(id);
+    while let Some(word) = words.next() {
+        let Some(text) = rest else { return false };
+        let fixed = word
+            .find(|c: char| c.is_ascii_uppercase())
+            .unwrap_or(word.len());
+        if words.peek().is_none() {
+            return if fixed < word.len() {
+                text.len() > fixed && text.starts_with(&word[..fixed])
+            } else {
+                text == word
+            };
+        }
+        let (part, after) = match text.split_once('/') {
+            Some((part, after)) => (part, Some(after)),
+            None => (text, None),
+        };
+        let fits = if fixed < word.len() {
+            part.len() > fixed && part.starts_with(&word[..fixed])
+        } else {
+            part == word
+        };
+        if !fits {
+            return false;
+        }
+        rest = after;
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_family;
+
+    #[test]
+    fn words_in_capitals_stand_for_any_text() {
+        for (family, id, fits) in [
+            ("irq/NAME", "irq/ens1f0-rx-3", true),
+            ("irq/NAME", "irq/a/b", true),
+            ("irq/NAME", "irq/", false),
+            ("irq/NAME", "rps/x", false),
+            ("nic/IF/ring-rx", "nic/ens1f0/ring-rx", true),
+            ("nic/IF/ring-rx", "nic/ens1f0/ring-rxx", false),
+            ("nic/IF/ring-rx", "nic/ens1f0", false),
+            ("nic/IF/flag-NAME", "nic/ens1f0/flag-rx_cqe_compress", true),
+            ("nic/IF/flag-NAME", "nic/ens1f0/flag-", false),
+            ("cpus/split", "cpus/split", true),
+        ] {
+            assert_eq!(is_family(family, id), fits, "{family} {id}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use hftune_model::setting::{Artifact, Compare, Doc, Setting, When};
 use hftune_model::{CpuSet, Result};
 use hftune_sys::Reader;
 
-use crate::unit::Service;
+use crate::unit::{Run, Service};
 use crate::{Context, Desired, Domain};
 
 /// The one instance.
@@ -15,11 +15,12 @@ pub struct Power;
 const CPUS: &str = "/sys/devices/system/cpu";
 
 /// Sets governor and idle states at boot, after cpufreq modules are loaded.
-pub const SERVICE: Service = Service {
+pub const SERVICE: Service<'static> = Service {
     name: "cpu-performance.service",
     description: "CPU frequency governor and idle states as the hftune profile wants them",
     order: &["After=systemd-modules-load.service systemd-udev-trigger.service"],
-    live: "power",
+    command: "live power",
+    run: Run::Once { then: None },
     wanted_by: "multi-user.target",
 };
 

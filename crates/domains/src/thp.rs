@@ -5,7 +5,7 @@ use hftune_model::finding::{Proof, Proofs, Skipped};
 use hftune_model::setting::{Artifact, Compare, Doc, Setting, When};
 use hftune_sys::Reader;
 
-use crate::unit::Service;
+use crate::unit::{Run, Service};
 use crate::{Context, Desired, Domain};
 
 /// The one instance.
@@ -15,7 +15,7 @@ pub struct Thp;
 const DIRECTORY: &str = "/sys/kernel/mm/transparent_hugepage";
 
 /// Sets THP at boot, before anything that allocates much memory.
-pub const SERVICE: Service = Service {
+pub const SERVICE: Service<'static> = Service {
     name: "disable-thp.service",
     description: "Transparent huge pages as the hftune profile wants them",
     order: &[
@@ -24,7 +24,8 @@ pub const SERVICE: Service = Service {
         "Before=basic.target shutdown.target",
         "Conflicts=shutdown.target",
     ],
-    live: "thp",
+    command: "live thp",
+    run: Run::Once { then: None },
     wanted_by: "basic.target",
 };
 

@@ -20,22 +20,36 @@ pub const UNITS: &str = "/etc/systemd/system";
 pub const HEADER: &str = "# Written by hftune. Change the profile, not this file: \"hftune setup\" writes it again,\n\
                           # \"hftune rollback\" takes it away.\n";
 
-/// A oneshot unit of ours that applies live values at boot.
+/// A unit of ours.
 #[derive(Debug, Clone, Copy)]
-pub struct Service {
+pub struct Service<'a> {
     /// Unit name, like `disable-thp.service`.
-    pub name: &'static str,
+    pub name: &'a str,
     /// One line for `systemctl status`.
-    pub description: &'static str,
+    pub description: &'a str,
     /// Lines of `[Unit]` besides the description: its place in the boot.
-    pub order: &'static [&'static str],
-    /// Domains that `hftune live` applies, like "irq threads".
-    pub live: &'static str,
-    /// The target that starts it.
-    pub wanted_by: &'static str,
+    pub order: &'a [&'a str],
+    /// What it has hftune do, like "live irq threads"; words that need it are quoted.
+    pub command: &'a str,
+    /// How it runs.
+    pub run: Run,
+    /// The unit that starts it.
+    pub wanted_by: &'a str,
 }
 
-impl Service {
+/// How a unit runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Run {
+    /// It applies values and ends.
+    Once {
+        /// A unit that is run again after it, where it is active.
+        then: Option<&'static str>,
+    },
+    /// It waits for something, and is started again should it die.
+    Stays,
+}
+
+impl Service<'_> {
     /// Path of the unit file.
     pub fn path(&self) -> PathBuf {
         PathBuf::from(UNITS).join(self.name)
@@ -52,7 +66,7 @@ impl Service {
         let mut line = |key: &str, value: &str| {
             let _ = writeln!(text, "{key}={value}");
         };
-        line("Description", self.description);
+        line("Description", &self.description.replace('%', "%%"));
         // The binary may lie on a file system of its own.
         let directory = cx
             .binary
@@ -65,11 +79,23 @@ impl Service {
         for order in self.order {
             let _ = writeln!(text, "{order}");
         }
+        let binary = escape(&cx.binary.display().to_string());
+        let start = format!("ExecStart={binary} {}\n", self.command);
+        let service = match self.run {
+            Run::Once { then } => {
+                let after = then.map_or_else(String::new, |unit| {
+                    format!(
+                        "ExecStartPost=-/bin/systemctl --no-block try-restart {}\n",
+                        escape(unit)
+                    )
+                });
+                format!("Type=oneshot\nRemainAfterExit=yes\n{start}{after}")
+            }
+            Run::Stays => format!("{start}Restart=on-failure\nRestartSec=5\n"),
+        };
         let _ = write!(
             text,
-            "\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart={} live {}\n\n[Install]\nWantedBy={}\n",
-            escape(&cx.binary.display().to_string()),
-            self.live,
+            "\n[Service]\n{service}\n[Install]\nWantedBy={}\n",
             self.wanted_by,
         );
         text
@@ -126,4 +152,20 @@ pub fn escape(word: &str) -> String {
     } else {
         escaped
     }
+}
+
+/// A part of a unit's name: what is not allowed in one is written as `\\xNN` (systemd.unit(5), "String escaping for
+/// inclusion in unit names").
+pub fn name_part(text: &str, allowed: &str) -> String {
+    let mut name = String::new();
+    for (at, byte) in text.bytes().enumerate() {
+        let plain = byte.is_ascii_alphanumeric()
+            || (allowed.as_bytes().contains(&byte) && !(at == 0 && byte == b'.'));
+        if plain {
+            name.push(char::from(byte));
+        } else {
+            let _ = write!(name, "\\x{byte:02x}");
+        }
+    }
+    name
 }

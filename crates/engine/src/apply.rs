@@ -4,6 +4,7 @@ use std::path::Path;
 
 use hftune_domains::boot::grubenv;
 use hftune_model::plan::{Plan, Step};
+use hftune_model::port_change::PortChange;
 use hftune_model::setting::Artifact;
 use hftune_model::transaction::{After, JOURNAL_VERSION, Outcome, Output, Record, State};
 use hftune_model::{Error, Kind, Result};
@@ -11,6 +12,7 @@ use hftune_sys::{Root, exec};
 
 use crate::arguments;
 use crate::journal::{Journal, now};
+use crate::port;
 use crate::target;
 use crate::units::{self, Units};
 
@@ -138,9 +140,9 @@ fn take(
 fn unreadable(after: &After, error: Option<&Error>) -> Outcome {
     let why = error.map(Error::in_one_line).unwrap_or_default();
     match after {
-        After::Set(Artifact::Kernel { .. } | Artifact::Thread { .. })
+        After::Set(Artifact::Kernel { .. } | Artifact::Port { .. } | Artifact::Thread { .. })
         | After::Restore {
-            state: State::Kernel { .. } | State::Thread { .. },
+            state: State::Kernel { .. } | State::Port { .. } | State::Thread { .. },
             ..
         } => Outcome::Refused { why },
         _ => Outcome::Failed { why },
@@ -204,6 +206,9 @@ fn make(root: &Root, units: &mut Units, artifact: &Artifact, outputs: &mut Vec<O
                 Err(e) => Outcome::Refused { why: e.to_string() },
             },
         },
+        Artifact::Port { change, .. } => {
+            set_port(root, artifact.port_id().unwrap_or_default(), change)
+        }
         Artifact::Thread { pid, comm, cpus } => move_thread(root, *pid, comm, cpus),
         Artifact::Unit { name, active } => set_unit(root, units, name, *active),
         Artifact::Made {
@@ -263,6 +268,17 @@ fn move_thread(root: &Root, pid: u32, comm: &str, cpus: &str) -> Outcome {
     }
 }
 
+fn set_port(root: &Root, id: &str, change: &PortChange) -> Outcome {
+    if root.is_live() {
+        port::set(root, id, change)
+    } else {
+        Outcome::Untried {
+            why: "there are no ports in a directory tree; the unit sets them on the machine itself"
+                .to_owned(),
+        }
+    }
+}
+
 fn with_directory(root: &Root, path: &Path, write: impl FnOnce() -> Result<()>) -> Result<()> {
     if let Some(dir) = path.parent() {
         root.make_dirs(dir, 0o755)?;
@@ -296,6 +312,7 @@ pub(crate) fn restore(root: &Root, units: &mut Units, key: &str, state: &State) 
             Ok(()) => Outcome::Made,
             Err(e) => Outcome::Refused { why: e.to_string() },
         },
+        State::Port { values } => set_port(root, target::port_id(name), values),
         State::Unit { active } => set_unit(root, units, name, *active),
         State::Thread { cpus } => match target::thread_parts(name) {
             Some((pid, comm)) => move_thread(root, pid, comm, cpus),

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use hftune_model::names::IfName;
 use hftune_model::profile::{Origin, Profile, Resolved};
 use hftune_model::setting::Artifact;
 use hftune_model::{CpuSet, Error, Kind, Result};
@@ -25,6 +26,9 @@ pub struct Choices {
     /// `--housekeeping LIST`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub housekeeping: Option<CpuSet>,
+    /// The ports of `hftune nic tune`, each with its device, which is known by it when the interface is renamed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ports: BTreeMap<IfName, Option<String>>,
     /// `--force`.
     #[serde(default)]
     pub force: bool,

@@ -295,6 +295,12 @@ pub fn refused(
     for transaction in transactions.iter().filter(this_boot) {
         for step in transaction.steps.iter().filter(|step| !step.undone) {
             let answer = match &step.outcome {
+                // A port that was busy or gone may take it now.
+                Some(Outcome::Refused { .. })
+                    if matches!(step.after, After::Set(Artifact::Port { .. })) =>
+                {
+                    continue;
+                }
                 Some(Outcome::Refused { why }) => (
                     Verdict::NotPermitted,
                     format!("refused earlier in this boot: {why}"),

@@ -13,6 +13,7 @@ pub mod journal;
 pub mod live;
 pub mod machine;
 pub mod plan;
+pub mod port;
 pub mod profile;
 pub mod redact;
 mod refused_irqs;

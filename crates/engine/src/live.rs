@@ -1,11 +1,14 @@
 //! Live: what the units do at boot. Kernel values of some domains, as the profile in force has them; no file is touched.
 
 use hftune_model::Result;
+use hftune_model::port_change::PortChange;
 use hftune_model::setting::Artifact;
+use hftune_model::transaction::Outcome;
 use hftune_sys::{Reader, Root};
 
 use crate::in_force::{Choices, InForce};
 use crate::machine::{Asked, Machine, desired, resolve};
+use crate::port;
 use crate::profile::built_in;
 use crate::target;
 
@@ -22,13 +25,21 @@ pub struct Applied {
     pub warnings: Vec<String>,
 }
 
-/// Makes the kernel hold the values of these domains.
+/// Makes the kernel hold the values of these domains, or of a part of one (`nic/ens1f0`).
 ///
 /// What the kernel refuses does not stop the rest, and is no failure of the boot: verify judges it.
 pub fn apply(root: &Root, domains: &[String]) -> Result<Applied> {
     let machine = Machine::with_profile(root, asked(root)?);
-    let wanted = desired(&machine.context(), |name| {
-        domains.iter().any(|domain| domain == name)
+    let domain = |asked: &String| asked.split('/').next().map(str::to_owned);
+    let asked: Vec<_> = domains.iter().filter_map(domain).collect();
+    let mut wanted = desired(&machine.context(), |name| {
+        asked.iter().any(|domain| domain == name)
+    });
+    wanted.settings.retain(|setting| {
+        domains.iter().any(|asked| {
+            let rest = setting.id.strip_prefix(asked.as_str());
+            rest.is_some_and(|rest| rest.starts_with('/'))
+        })
     });
     let reader = Reader::new(root);
     let mut applied = Applied {
@@ -46,6 +57,10 @@ pub fn apply(root: &Root, domains: &[String]) -> Result<Applied> {
         .flat_map(|setting| &setting.artifacts)
     {
         let result = match artifact {
+            Artifact::Port { change, .. } if root.is_live() => {
+                set_port(root, artifact, change, &mut applied);
+                continue;
+            }
             _ if target::in_place(&reader, artifact) => {
                 applied.unchanged += 1;
                 continue;
@@ -62,6 +77,27 @@ pub fn apply(root: &Root, domains: &[String]) -> Result<Applied> {
         }
     }
     Ok(applied)
+}
+
+/// Sets values of a port that differ. It is read at this moment, since what was set before may have changed it.
+fn set_port(root: &Root, artifact: &Artifact, change: &PortChange, applied: &mut Applied) {
+    let id = artifact.port_id().unwrap_or_default();
+    match port::now(root, id, change) {
+        Ok(now) if now == *change => applied.unchanged += 1,
+        Ok(_) => match port::set(root, id, change) {
+            Outcome::Made => applied.written += 1,
+            Outcome::Rounded { got } => {
+                applied.written += 1;
+                applied
+                    .warnings
+                    .push(format!("{id}: the driver made it {got}"));
+            }
+            Outcome::Refused { why } | Outcome::Untried { why } | Outcome::Failed { why } => {
+                applied.refused.push(why);
+            }
+        },
+        Err(e) => applied.refused.push(e.in_one_line()),
+    }
 }
 
 /// The setup in force, its `--force` included. Where its record is damaged, the profile of the host, else the built-in

@@ -1,11 +1,13 @@
 //! The data flow in one place: facts, desired settings, proofs, plan.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use hftune_domains::{ALL, Context, Desired, conflicts, cpu_split};
+use hftune_domains::{ALL, Context, Desired, conflicts, cpu_split, nic};
 use hftune_model::cpu_plan::CpuPlan;
 use hftune_model::finding::{Finding, Proof, Skipped, Verdict};
-use hftune_model::host::Host;
+use hftune_model::host::{Host, Nic};
+use hftune_model::names::IfName;
 use hftune_model::plan::{Change, Plan, Step};
 use hftune_model::profile::{Origin, Resolved};
 use hftune_model::setting::{Artifact, When};
@@ -79,7 +81,8 @@ impl<'r> Machine<'r> {
             warnings,
         } = asked;
         let reader = Reader::new(root);
-        let host = crate::host::read(&reader);
+        let mut host = crate::host::read(&reader);
+        read_ports(&reader, &mut host, &resolved, &choices);
         let (cpus, refused) = match cpu_split::split(&host, &resolved.profile, choices.force) {
             Ok(cpus) => (cpus, None),
             Err(e) => {
@@ -165,6 +168,44 @@ impl<'r> Machine<'r> {
 
     /// What `setup` would do.
     pub fn plan(&self, transactions: &[Transaction]) -> Result<Plan> {
+        let mut plan = self.differences(transactions)?;
+        let in_force = InForce::new(self.choices.clone(), self.resolved.profile.clone());
+        self.remember(&mut plan, &in_force);
+        Ok(plan)
+    }
+
+    /// What `nic tune` of these ports would do: of the whole plan what is about them, and about names that they had. Of the
+    /// profile in force only what it wants of ports changes.
+    pub fn plan_ports(&self, transactions: &[Transaction], ports: &[&str]) -> Result<Plan> {
+        let mut plan = self.differences(transactions)?;
+        let is_of_ports = |id: &String| of_ports(id, ports);
+        let former: Vec<String> = self
+            .host
+            .renamed
+            .iter()
+            .filter(|(_, new)| ports.contains(&new.as_str()))
+            .map(|(old, _)| nic::unit_name(old))
+            .collect();
+        let is_former = |target: &str| former.iter().any(|unit| target.ends_with(unit.as_str()));
+        plan.changes
+            .retain(|change| is_of_ports(&change.id) || is_former(&change.id));
+        plan.skipped.retain(|skipped| is_of_ports(&skipped.id));
+        plan.steps.retain(|step| match &step.after {
+            After::Set(_) => step.ids.iter().any(is_of_ports),
+            After::Restore { target, .. } => is_former(target),
+        });
+        plan.warnings = self.warnings.clone();
+        let mut profile = match InForce::read_or_warn(self.reader.root())? {
+            (Some(last), _) => last.profile,
+            (None, _) => self.resolved.profile.clone(),
+        };
+        profile.nic = self.resolved.profile.nic.clone();
+        self.remember(&mut plan, &InForce::new(self.choices.clone(), profile));
+        Ok(plan)
+    }
+
+    /// The whole way from what is there to what is desired.
+    fn differences(&self, transactions: &[Transaction]) -> Result<Plan> {
         let desired = self.desired();
         let findings = self.prove(&desired)?;
         let past = Past {
@@ -194,18 +235,17 @@ impl<'r> Machine<'r> {
         plan.warnings.extend(cpu_split::warning(&self.host));
         plan.warnings.extend(self.notes(&desired));
         plan.warnings.extend(self.warnings.iter().cloned());
-        self.remember(&mut plan);
         Ok(plan)
     }
 
     /// The profile in force is saved with the rest, so that units apply what this setup applied.
-    fn remember(&self, plan: &mut Plan) {
+    fn remember(&self, plan: &mut Plan, in_force: &InForce) {
         // It is no longer wanted by a setting, but by the plan as a whole.
         let key = format!("file:{}", crate::in_force::PATH);
         plan.steps
             .retain(|step| !matches!(&step.after, After::Restore { target, .. } if *target == key));
         plan.changes.retain(|change| change.id != key);
-        let artifact = InForce::new(self.choices.clone(), self.resolved.profile.clone()).artifact();
+        let artifact = in_force.artifact();
         if target::in_place(&self.reader, &artifact) {
             return;
         }
@@ -214,7 +254,7 @@ impl<'r> Machine<'r> {
         plan.changes.push(Change {
             id: id.clone(),
             from: if before { "another" } else { "none" }.to_owned(),
-            to: self.resolved.profile.name.clone(),
+            to: in_force.profile.name.clone(),
             when: When::Now,
             why: "units apply this profile at every boot".to_owned(),
         });
@@ -239,6 +279,48 @@ impl<'r> Machine<'r> {
     }
 }
 
+/// Whether an id is of one of these ports.
+pub fn of_ports(id: &str, ports: &[&str]) -> bool {
+    let port = id
+        .strip_prefix("nic/")
+        .and_then(|rest| rest.split('/').next());
+    port.is_some_and(|port| ports.contains(&port))
+}
+
+/// Asks the drivers of ports where some are tuned, and finds out which of those have another name now.
+fn read_ports(reader: &Reader<'_>, host: &mut Host, resolved: &Resolved, choices: &Choices) {
+    let profile = &resolved.profile.nic;
+    if profile.ports.is_empty() {
+        return;
+    }
+    host.renamed = renamed(&host.nics, &choices.ports);
+    let tuned: Vec<_> = host
+        .nics
+        .iter()
+        .filter(|device| profile.chooses(device))
+        .cloned()
+        .collect();
+    if !tuned.is_empty() {
+        host.ports = crate::host::ports(reader.root(), &tuned);
+        reader.keep_ports(host.ports.clone());
+    }
+}
+
+/// Names of tuned ports that are gone, with the name that their device has now.
+fn renamed(nics: &[Nic], tuned: &BTreeMap<IfName, Option<String>>) -> BTreeMap<String, String> {
+    let gone = tuned
+        .iter()
+        .filter(|(name, _)| nics.iter().all(|nic| nic.name != name.as_str()));
+    gone.filter_map(|(name, device)| {
+        let device = device.as_ref()?;
+        let nic = nics
+            .iter()
+            .find(|nic| nic.device.as_ref() == Some(device))?;
+        Some((name.as_str().to_owned(), nic.name.clone()))
+    })
+    .collect()
+}
+
 /// The options in force and the profile that follows from them. Options that are not given are those of the last setup,
 /// but for `--force`, which overrides a guard once and is given anew.
 pub fn resolve(root: &Root, given: Choices) -> Result<Asked> {
@@ -249,6 +331,7 @@ pub fn resolve(root: &Root, given: Choices) -> Result<Asked> {
         Some(InForce { choices: last, .. }) => Choices {
             profile: given.profile.or_else(|| last.profile.clone()),
             housekeeping: given.housekeeping.or_else(|| last.housekeeping.clone()),
+            ports: with_ports(&last.ports, given.ports),
             force: given.force,
         },
         None => given,
@@ -266,7 +349,7 @@ pub fn resolve(root: &Root, given: Choices) -> Result<Asked> {
     } else {
         crate::profile::load(root, choices.profile.as_deref(), &overrides)
     };
-    let resolved = match (loaded, last) {
+    let mut resolved = match (loaded, last) {
         // The file of the last setup is in a place that this user cannot read, or is gone: its values are known.
         (Err(e), Some(last))
             if !given_profile
@@ -287,11 +370,35 @@ pub fn resolve(root: &Root, given: Choices) -> Result<Asked> {
         }
         (loaded, _) => loaded?,
     };
+    for name in choices.ports.keys() {
+        let ports = &mut resolved.profile.nic.ports;
+        if ports.iter().all(|known| known.as_str() != name.as_str()) {
+            ports.push(name.into());
+            resolved
+                .origins
+                .insert("nic.ports".to_owned(), Origin::CommandLine);
+        }
+    }
     Ok(Asked {
         choices,
         resolved,
         warnings,
     })
+}
+
+/// The ports that are tuned already, and those that are given; a device that is given under another name leaves the old one.
+fn with_ports(
+    last: &BTreeMap<IfName, Option<String>>,
+    given: BTreeMap<IfName, Option<String>>,
+) -> BTreeMap<IfName, Option<String>> {
+    let again = |device: &Option<String>| device.is_some() && given.values().any(|d| d == device);
+    let mut ports: BTreeMap<_, _> = last
+        .iter()
+        .filter(|(_, device)| !again(device))
+        .map(|(name, device)| (name.clone(), device.clone()))
+        .collect();
+    ports.extend(given);
+    ports
 }
 
 /// What the domains of these names want.

@@ -98,6 +98,7 @@ pub fn plan(
         }
     }
     follow_changed_files(&mut missing, desired);
+    follow_rebuilt_ports(&mut missing, desired);
     plan.steps = missing
         .into_iter()
         .map(|(artifact, ids)| Step {
@@ -179,6 +180,43 @@ fn follow_changed_files<'d>(missing: &mut Vec<(&'d Artifact, Vec<String>)>, desi
             }
         }
     }
+}
+
+/// A driver that rebuilds the queues of a port may forget what comes later in the order: it is looked at again then, and
+/// written where it differs.
+fn follow_rebuilt_ports<'d>(missing: &mut Vec<(&'d Artifact, Vec<String>)>, desired: &'d Desired) {
+    let of = |artifact: &'d Artifact| match artifact {
+        Artifact::Port { change, .. } => artifact.port_id().map(|id| (id, change)),
+        _ => None,
+    };
+    let rebuilt: BTreeSet<&str> = missing
+        .iter()
+        .filter_map(|(artifact, _)| of(artifact))
+        .filter(|(_, change)| change.rebuilds())
+        .map(|(id, _)| id)
+        .collect();
+    if rebuilt.is_empty() {
+        return;
+    }
+    let known: BTreeSet<String> = missing.iter().map(|(known, _)| known.target()).collect();
+    let mut added = BTreeSet::new();
+    for setting in &desired.settings {
+        for artifact in &setting.artifacts {
+            let Some((id, _)) = of(artifact) else {
+                continue;
+            };
+            let target = artifact.target();
+            if rebuilt.contains(id) && !known.contains(&target) && added.insert(target) {
+                missing.push((artifact, vec![setting.id.clone()]));
+            }
+        }
+    }
+    // The order of the changes of a port is that in which they are made; other targets keep their places.
+    let mut ports: Vec<_> = missing
+        .extract_if(.., |(artifact, _)| of(artifact).is_some())
+        .collect();
+    ports.sort_by(|(a, _), (b, _)| of(a).cmp(&of(b)));
+    missing.splice(0..0, ports);
 }
 
 /// What an earlier setup changed and this profile no longer wants goes back to what it was.
@@ -329,9 +367,9 @@ fn phase(after: &After) -> u8 {
                 | State::Outputs { .. },
             ..
         } => 1,
-        After::Set(Artifact::Kernel { .. } | Artifact::Thread { .. })
+        After::Set(Artifact::Kernel { .. } | Artifact::Port { .. } | Artifact::Thread { .. })
         | After::Restore {
-            state: State::Kernel { .. } | State::Thread { .. },
+            state: State::Kernel { .. } | State::Port { .. } | State::Thread { .. },
             ..
         } => 2,
         After::Set(Artifact::Unit { active: true, .. })

@@ -138,6 +138,7 @@ fn wanted(after: After) -> After {
         After::Set(
             other @ (Artifact::Link { .. }
             | Artifact::NoFile { .. }
+            | Artifact::Port { .. }
             | Artifact::Thread { .. }
             | Artifact::Unit { .. }),
         ) => After::Set(other),
@@ -175,7 +176,11 @@ fn state(path: &Path, state: State) -> State {
             present: all_words(&present),
             absent: all_words(&absent),
         },
-        State::Absent | State::Link { .. } | State::Thread { .. } | State::Unit { .. } => state,
+        State::Absent
+        | State::Link { .. }
+        | State::Port { .. }
+        | State::Thread { .. }
+        | State::Unit { .. } => state,
     }
 }
 

@@ -14,6 +14,7 @@ use hftune_sys::Root;
 use crate::apply::{by_hand, restore, run};
 use crate::boot_words::{self, Taken};
 use crate::journal::{Journal, now};
+use crate::port;
 use crate::target;
 use crate::units::Units;
 
@@ -109,6 +110,7 @@ pub fn rollback(
             }
             journal.write(&Record::Undone { step: step.number })?;
         }
+        restore_ports_again(root, &mut units, &transaction.steps);
         for step in later {
             let name = name_of(&step.after);
             match run_again(root, &step.after) {
@@ -245,6 +247,7 @@ fn undo(
         {
             Ok(Undone::Nothing)
         }
+        State::Port { .. } => undo_port(root, units, step, &key),
         State::Kernel { .. } if !root.exists(name) => {
             Ok(Undone::LeftToReboot("it is gone".to_owned()))
         }
@@ -272,6 +275,38 @@ fn undo(
                 Outcome::Untried { why } => Err(Error::new(Kind::Conflict, why)),
                 made => outcome(made).map(|()| Undone::Restored),
             }
+        }
+    }
+}
+
+/// A port whose device is gone took its values with it.
+fn undo_port(root: &Root, units: &mut Units, step: &TakenStep, key: &str) -> Result<Undone> {
+    let (_, name) = target::key_parts(key);
+    if port::find(root, target::port_id(name)).is_err() {
+        return Ok(Undone::Nothing);
+    }
+    if target::state_of_key(root, key, &step.before)? == step.before {
+        return Ok(Undone::Nothing);
+    }
+    outcome(restore(root, units, key, &step.before)).map(|()| Undone::Restored)
+}
+
+/// Puts values of ports back once more: rebuilding the queues of a port may undo what was put back before it.
+fn restore_ports_again(root: &Root, units: &mut Units, steps: &[TakenStep]) {
+    let mut seen = BTreeSet::new();
+    for step in steps
+        .iter()
+        .filter(|step| matches!(step.before, State::Port { .. }))
+    {
+        let key = name_of(&step.after);
+        let made = !matches!(
+            step.outcome,
+            Some(Outcome::Refused { .. } | Outcome::Untried { .. })
+        );
+        // The first step of a target in a transaction has what was there before it.
+        if made && seen.insert(key.clone()) {
+            // What cannot be put back was told the first time.
+            let _ = undo_port(root, units, step, &key);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hftune_domains::boot::record::uncounted;
 use hftune_domains::boot::{self, grubenv};
+use hftune_model::port_change::PortChange;
 use hftune_model::setting::{Artifact, Compare};
 use hftune_model::transaction::{After, Content, Output, State};
 use hftune_model::{CpuSet, Error, Kind, Result};
@@ -11,6 +12,7 @@ use hftune_sys::write::Metadata;
 use hftune_sys::{Reader, Root};
 
 use crate::arguments;
+use crate::port;
 
 /// Whether an artifact is in place already. What cannot be read is not.
 pub fn in_place(reader: &Reader<'_>, artifact: &Artifact) -> bool {
@@ -30,6 +32,10 @@ pub fn in_place(reader: &Reader<'_>, artifact: &Artifact) -> bool {
         } => reader
             .text(path)
             .is_ok_and(|text| compare.same(&text, value)),
+        Artifact::Port { port, change, .. } => match reader.port(port) {
+            Some(told) => change.now(told).as_ref() == Some(change),
+            None => port_now(reader.root(), artifact).as_ref() == Ok(change),
+        },
         Artifact::Thread { pid, comm, cpus } => match thread_cpus(reader.root(), *pid, comm) {
             Some(now) => Compare::CpusWithin.same(&now, cpus),
             // It is gone, and with it the need to move it.
@@ -92,6 +98,7 @@ pub fn state(root: &Root, artifact: &Artifact) -> Result<State> {
                 text,
             })
         }
+        Artifact::Port { .. } => port_now(root, artifact).map(|values| State::Port { values }),
         Artifact::Thread { pid, comm, .. } => thread_cpus(root, *pid, comm)
             .map(|cpus| State::Thread { cpus })
             .ok_or_else(|| Error::new(Kind::Missing, format!("thread {pid} ({comm}) is gone"))),
@@ -110,6 +117,21 @@ pub fn state(root: &Root, artifact: &Artifact) -> Result<State> {
 /// The parts of a target's key: `kernel` and `/proc/sys/vm/swappiness`.
 pub fn key_parts(key: &str) -> (&str, &str) {
     key.split_once(':').unwrap_or((key, ""))
+}
+
+/// The present values of what an artifact of a port names.
+fn port_now(root: &Root, artifact: &Artifact) -> Result<PortChange> {
+    match artifact {
+        Artifact::Port { change, .. } => {
+            port::now(root, artifact.port_id().unwrap_or_default(), change)
+        }
+        _ => Err(Error::invalid("it is no port")),
+    }
+}
+
+/// What stands for a port in its key.
+pub fn port_id(name: &str) -> &str {
+    name.rsplit_once('/').map_or(name, |(id, _)| id)
 }
 
 /// The parts of a thread's name in its key: process id and name.
@@ -160,6 +182,9 @@ pub fn state_of_key(root: &Root, key: &str, like: &State) -> Result<State> {
         State::Unit { .. } => Ok(State::Unit {
             active: unit_active(root, name),
         }),
+        State::Port { values } => {
+            port::now(root, port_id(name), values).map(|values| State::Port { values })
+        }
         State::Thread { .. } => thread_parts(name)
             .and_then(|(pid, comm)| thread_cpus(root, pid, comm))
             .map(|cpus| State::Thread { cpus })
@@ -234,6 +259,7 @@ pub fn restore_file(root: &Root, path: &Path, state: &State) -> Result<()> {
         }
         State::Variable { .. }
         | State::Kernel { .. }
+        | State::Port { .. }
         | State::Thread { .. }
         | State::Unit { .. }
         | State::Outputs { .. }

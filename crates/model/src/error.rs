@@ -19,6 +19,8 @@ pub enum Kind {
     NeedsRoot,
     /// A file or interface that should be there is not: exit 1.
     Missing,
+    /// A device is busy for a moment: exit 1.
+    Busy,
     /// Another hftune is at work, or a target changed since it was recorded: exit 1.
     Conflict,
     /// A program that was run failed: exit 1.

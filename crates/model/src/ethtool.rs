@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// Sizes of the rings, in descriptors. The maxima are never part of a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct Rings {
     /// Receive ring of each queue.
     pub rx: Option<u32>,
@@ -29,7 +31,9 @@ pub struct Rings {
 }
 
 /// Numbers of channels; a channel is an interrupt and the queues that raise it. The maxima are never part of a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct Channels {
     /// Channels that only receive.
     pub rx: Option<u32>,
@@ -52,7 +56,9 @@ pub struct Channels {
 /// Interrupt coalescing: how long and for how many packets a port waits before it interrupts.
 ///
 /// The limits of old adaptive schemes (`pkt-rate-low`, `rx-usecs-high` and the like) are not read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct Coalesce {
     /// Whether the driver adapts receive coalescing to the traffic.
     pub adaptive_rx: Option<bool>,
@@ -95,11 +101,20 @@ pub struct Feature {
 }
 
 /// Features to turn on or off, by the kernel's name.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct FeatureChange(pub BTreeMap<String, bool>);
 
+/// Private flags of a driver, by its own names.
+pub type PrivateFlags = BTreeMap<String, bool>;
+
+/// Private flags to turn on or off, by the driver's names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct FlagChange(pub BTreeMap<String, bool>);
+
 /// Pause frames, by which a port asks its peer to stop sending.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct Pause {
     /// Whether both ends negotiate them.
     pub autoneg: Option<bool>,
@@ -110,7 +125,9 @@ pub struct Pause {
 }
 
 /// Energy-efficient Ethernet, which lets an idle link sleep.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct Eee {
     /// Whether both ends agreed on it.
     pub active: Option<bool>,
@@ -199,6 +216,8 @@ pub struct Port {
     pub coalesce: Told<Coalesce>,
     /// Offloads and other features.
     pub features: Told<Features>,
+    /// Private flags of the driver.
+    pub flags: Told<PrivateFlags>,
     /// Pause frames.
     pub pause: Told<Pause>,
     /// Energy-efficient Ethernet.
@@ -222,6 +241,7 @@ impl Port {
             channels: told(why),
             coalesce: told(why),
             features: told(why),
+            flags: told(why),
             pause: told(why),
             eee: told(why),
             link_modes: told(why),

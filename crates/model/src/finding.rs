@@ -15,6 +15,8 @@ pub enum Proof {
     Differs(String),
     /// It was read and will be as desired without anybody's doing, at the latest after a reboot: the reason.
     Pending(String, String),
+    /// It was read and is the nearest to what was asked that the kernel or the device can hold: the reason.
+    Rounded(String, String),
     /// It was read, is not as desired, and something named in the reason wins over it.
     Overridden(String, String),
     /// It cannot be read: the reason.
@@ -34,6 +36,7 @@ impl Proof {
             Self::Holds(value)
             | Self::Differs(value)
             | Self::Pending(value, _)
+            | Self::Rounded(value, _)
             | Self::Overridden(value, _) => Some(value),
             _ => None,
         }
@@ -248,6 +251,11 @@ fn verdict(when: When, named: [(&str, &Proof); 3]) -> (Verdict, String) {
     for (_, proof) in named {
         if let Proof::Pending(_, why) = proof {
             return (Verdict::RebootPending, why.clone());
+        }
+    }
+    for (_, proof) in named {
+        if let Proof::Rounded(_, why) = proof {
+            return (Verdict::Rounded, why.clone());
         }
     }
     let absent: Vec<String> = named

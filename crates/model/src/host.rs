@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::ethtool::Port;
 use crate::others::{Claim, PortSetting, Tuned, UnknownClaims};
 use crate::{CpuSet, Size};
 
@@ -19,6 +20,12 @@ pub struct Host {
     pub memory: Memory,
     /// Network ports: interfaces with a device behind them.
     pub nics: Vec<Nic>,
+    /// What the drivers of the ports tell, by name; empty where nobody asked them.
+    #[serde(skip)]
+    pub ports: BTreeMap<String, Port>,
+    /// Interfaces that were tuned under a name that is gone, with the name that their device has now.
+    #[serde(skip)]
+    pub renamed: BTreeMap<String, String>,
     /// Every interface that has IPv4 settings, bridges and VLANs too (`/proc/sys/net/ipv4/conf`).
     pub interfaces: Vec<String>,
     /// Device interrupts in rising order of their number.
@@ -180,6 +187,9 @@ pub struct Nic {
     pub driver: Option<String>,
     /// PCI address, like 0000:3b:00.0.
     pub pci_address: Option<String>,
+    /// The hardware, by a name that stays when the interface is renamed: the PCI address, and `#N` where the device has
+    /// several ports and this is not the first (`dev_port`).
+    pub device: Option<String>,
     /// PCI vendor and device, like 15b3:1017.
     pub pci_id: Option<String>,
     /// NUMA node; `None` where the firmware says nothing (-1).

@@ -66,6 +66,17 @@ impl<'de> serde::Deserialize<'de> for IfName {
     }
 }
 
+/// Whether it is a PCI address like 0000:3b:00.0; a domain behind a VMD controller has more than four digits.
+pub fn is_pci_address(name: &str) -> bool {
+    let mut parts = name.split([':', '.']);
+    let mut hex = |least: usize, most: usize| {
+        parts.next().is_some_and(|part| {
+            (least..=most).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_hexdigit())
+        })
+    };
+    hex(4, 8) && hex(2, 2) && hex(2, 2) && hex(1, 1) && parts.next().is_none()
+}
+
 /// The name of a sysctl and the file it stands for.
 ///
 /// In `net.ipv4.conf.eth0/100.rp_filter` and `net/ipv4/conf/eth0.100/rp_filter` the first separator decides which of

@@ -11,9 +11,11 @@ use serde::{Deserialize, Serialize};
 use crate::names::{IfName, SysctlKey};
 use crate::{CpuSet, Size};
 
+pub mod nic;
 mod resolved;
 mod valid;
 
+pub use nic::Nic;
 pub use resolved::{Origin, Resolved};
 
 /// The word that leaves the host's own value.
@@ -51,6 +53,8 @@ pub struct Profile {
     pub rps: Rps,
     /// Workqueues of the kernel.
     pub workqueue: Workqueue,
+    /// Network ports.
+    pub nic: Nic,
     /// Services.
     pub services: Services,
     /// Resource limits.

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::port_change::PortChange;
+
 /// What a kind of setting is, in words. One for each id or family of ids; `hftune explain` and `docs/` show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Doc {
@@ -92,6 +94,15 @@ pub enum Artifact {
         /// How what is read back is compared with it.
         compare: Compare,
     },
+    /// Values of a network port that its driver holds.
+    Port {
+        /// Name of the interface.
+        port: String,
+        /// The device behind it, which keeps its identity when the interface is renamed.
+        device: Option<String>,
+        /// The values.
+        change: PortChange,
+    },
     /// The CPUs that a kernel thread may use.
     Thread {
         /// Its process id.
@@ -166,6 +177,14 @@ pub enum Compare {
 }
 
 impl Artifact {
+    /// What stands for a port in a target: its device, which stays when the interface is renamed, else its name.
+    pub fn port_id(&self) -> Option<&str> {
+        match self {
+            Self::Port { port, device, .. } => Some(device.as_deref().unwrap_or(port)),
+            _ => None,
+        }
+    }
+
     /// What it is a state of, as a key: two artifacts with the same target cannot both be.
     pub fn target(&self) -> String {
         match self {
@@ -174,6 +193,13 @@ impl Artifact {
             }
             Self::Variable { path, name, .. } => format!("variable:{}:{name}", path.display()),
             Self::Kernel { path, .. } => format!("kernel:{}", path.display()),
+            Self::Port { change, .. } => {
+                format!(
+                    "port:{}/{}",
+                    self.port_id().unwrap_or_default(),
+                    change.word()
+                )
+            }
             Self::Thread { pid, comm, .. } => format!("thread:{pid}:{comm}"),
             Self::Unit { name, .. } => format!("unit:{name}"),
             Self::Made { program, .. } => format!("made:{}", program.display()),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Change;
+use crate::port_change::PortChange;
 use crate::setting::{Artifact, When};
 
 /// The version of the journal that this hftune writes. A newer one is refused, an older one is read.
@@ -120,6 +121,11 @@ pub enum State {
         value: String,
         /// The text of the file, which a directory tree gets back byte for byte.
         text: String,
+    },
+    /// Values of a network port.
+    Port {
+        /// The values that it had.
+        values: PortChange,
     },
     /// A thread's CPUs.
     Thread {

@@ -4,6 +4,7 @@ pub mod explain;
 pub mod host;
 pub mod irq;
 pub mod nic;
+pub mod nic_tune;
 pub mod plan;
 pub mod profile;
 pub mod table;

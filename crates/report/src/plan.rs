@@ -223,6 +223,9 @@ fn steps(plan: &Plan) -> String {
                     setting::argument_options(add, remove).join(" ")
                 ),
             ),
+            After::Set(Artifact::Port { port, change, .. }) => {
+                ("set", format!("{port}: {}", change.shown()))
+            }
             After::Set(Artifact::Kernel { .. }) => {
                 values += 1;
                 continue;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// The tables in the order in which a profile is written.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "cpus",
     "sysctl",
     "boot",
@@ -21,6 +21,7 @@ const TABLES: [&str; 12] = [
     "threads",
     "rps",
     "workqueue",
+    "nic",
     "services",
     "limits",
 ];
@@ -101,13 +102,13 @@ fn length(text: &str) -> usize {
     text.chars().count()
 }
 
-/// The value of a key in the profile. The names of kernel parameters have dots of their own.
+/// The value of a key in the profile. The names of kernel parameters, and PCI addresses, have dots of their own.
 fn find<'v>(values: &'v Value, key: &str) -> Option<&'v Value> {
-    if let Some(value) = values.get(key) {
-        return Some(value);
-    }
-    let (table, rest) = key.split_once('.')?;
-    find(values.get(table)?, rest)
+    let in_table = |at: usize| find(values.get(&key[..at])?, &key[at + 1..]);
+    let mut dots = key.match_indices('.');
+    values
+        .get(key)
+        .or_else(|| dots.find_map(|(at, _)| in_table(at)))
 }
 
 /// A key as TOML writes it.
@@ -120,9 +121,15 @@ fn toml_key(table: &str, name: &str) -> String {
     };
     let nested = !["sysctl", "boot"].contains(&table) && name.split('.').all(bare);
     if nested || bare(name) {
-        name.to_owned()
-    } else {
-        Value::from(name).to_string()
+        return name.to_owned();
+    }
+    // A port's name stands between its table and what is set of it.
+    match (name.split_once('.'), name.rsplit_once('.')) {
+        (Some((kind, _)), Some((_, knob))) if table == "nic" => {
+            let port = &name[kind.len() + 1..name.len() - knob.len() - 1];
+            format!("{kind}.{}.{knob}", Value::from(port))
+        }
+        _ => Value::from(name).to_string(),
     }
 }
 

@@ -1,11 +1,12 @@
 //! Reading with a memory: within one pass nothing is read twice, and all parts of the pass see the same state.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::path::Path;
 use std::rc::Rc;
 
+use hftune_model::ethtool::Port;
 use hftune_model::{Error, Kind, Result};
 
 use crate::Root;
@@ -19,6 +20,7 @@ pub struct Reader<'r> {
     texts: RefCell<HashMap<OsString, Result<Rc<str>>>>,
     lists: RefCell<HashMap<OsString, Result<Rc<[String]>>>>,
     links: RefCell<HashMap<OsString, Option<Rc<str>>>>,
+    ports: OnceCell<BTreeMap<String, Port>>,
 }
 
 impl<'r> Reader<'r> {
@@ -29,12 +31,24 @@ impl<'r> Reader<'r> {
             texts: RefCell::default(),
             lists: RefCell::default(),
             links: RefCell::default(),
+            ports: OnceCell::new(),
         }
     }
 
     /// The root below which it reads.
     pub fn root(&self) -> &'r Root {
         self.root
+    }
+
+    /// Remembers what the drivers of network ports told, by name.
+    pub fn keep_ports(&self, ports: BTreeMap<String, Port>) {
+        // The first answer stands, as for files.
+        let _ = self.ports.set(ports);
+    }
+
+    /// What the driver of a port told; `None` where nobody asked it.
+    pub fn port(&self, name: &str) -> Option<&Port> {
+        self.ports.get()?.get(name)
     }
 
     /// The text of a file.

@@ -10,10 +10,10 @@ use hftune_sys::Root;
 use crate::{Answer, commands, terminal};
 
 pub(super) fn run(root: &Root, domains: &[String]) -> Result<Answer> {
-    if let Some(unknown) = domains
-        .iter()
-        .find(|name| ALL.iter().all(|domain| domain.name() != name.as_str()))
-    {
+    if let Some(unknown) = domains.iter().find(|name| {
+        let domain_of = name.split('/').next();
+        ALL.iter().all(|domain| Some(domain.name()) != domain_of)
+    }) {
         let known: Vec<_> = ALL.iter().map(|domain| domain.name()).collect();
         return Err(
             Error::new(Kind::Usage, format!("there is no domain \"{unknown}\""))

@@ -6,6 +6,8 @@ mod host;
 mod irq;
 mod live;
 mod nic;
+mod nic_tune;
+mod nic_watch;
 mod plan;
 mod profile;
 mod rollback;
@@ -70,6 +72,7 @@ impl ChoiceArgs {
             profile,
             housekeeping: self.housekeeping.clone(),
             force: self.force,
+            ..Choices::default()
         })
     }
 }

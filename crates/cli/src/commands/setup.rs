@@ -21,13 +21,7 @@ pub(super) fn run(root: &Root, args: &ChoiceArgs, yes: bool, json: bool) -> Resu
     let choices = args.choices()?;
     let transactions = journal::read_all(root)?;
     let machine = Machine::read(root, choices.clone())?;
-    if root.is_live() && installed_binary(root).is_none() {
-        return Err(Error::new(
-            Kind::Missing,
-            "the units that setup writes call /usr/local/bin/hftune, and no hftune is installed there",
-        )
-        .hint("install -m 755 hftune /usr/local/bin/hftune"));
-    }
+    need_installed(root)?;
     let plan = machine.plan(&transactions)?;
     let mut result = Setup {
         schema: "hftune/setup/1",
@@ -117,8 +111,20 @@ pub(super) fn run(root: &Root, args: &ChoiceArgs, yes: bool, json: bool) -> Resu
     Ok(Answer::ok(text).code(code))
 }
 
+/// Units call the installed binary.
+pub(super) fn need_installed(root: &Root) -> Result<()> {
+    if root.is_live() && installed_binary(root).is_none() {
+        return Err(Error::new(
+            Kind::Missing,
+            "the units that hftune writes call /usr/local/bin/hftune, and no hftune is installed there",
+        )
+        .hint("install -m 755 hftune /usr/local/bin/hftune"));
+    }
+    Ok(())
+}
+
 /// Notes which changes were made; returns what was not made as asked.
-fn note(result: &mut Setup, plan: &Plan, applied: &apply::Applied) -> Vec<NotDone> {
+pub(super) fn note(result: &mut Setup, plan: &Plan, applied: &apply::Applied) -> Vec<NotDone> {
     result.transaction = Some(applied.transaction.clone());
     let not_made: Vec<NotDone> = applied
         .not_made
@@ -143,7 +149,7 @@ fn note(result: &mut Setup, plan: &Plan, applied: &apply::Applied) -> Vec<NotDon
 
 /// What was made and is not there when it is read again, as where a program ends well and its output lacks what it was to
 /// hold, was not changed.
-fn unproved(result: &mut Setup, findings: &[Finding]) -> Vec<NotDone> {
+pub(super) fn unproved(result: &mut Setup, findings: &[Finding]) -> Vec<NotDone> {
     let lacking = findings
         .iter()
         .filter(|finding| matches!(finding.saved, Proof::Differs(_)));
@@ -161,7 +167,7 @@ fn unproved(result: &mut Setup, findings: &[Finding]) -> Vec<NotDone> {
     unproved
 }
 
-fn describe(step: &Step) -> String {
+pub(super) fn describe(step: &Step) -> String {
     match &step.after {
         After::Set(Artifact::Made { program, .. }) => format!("what {} makes", program.display()),
         After::Set(Artifact::Arguments { program, .. }) => {

@@ -1,24 +1,66 @@
-//! What other tools set of network ports. The profile sets nothing of ports, so none of it is overridden yet.
+//! What other tools set of network ports. What the profile wants too is judged by the domain `nic`; the rest is told.
 
 use hftune_model::others::{PortOwner, PortSetting};
 
 use super::is_active;
-use crate::Context;
+use crate::{Context, nic};
+
+/// Whether a tool of this kind sets ports on this host.
+pub(crate) fn sets_ports(owner: PortOwner, cx: &Context<'_>) -> bool {
+    let network_manager = || is_active("NetworkManager.service", cx);
+    match owner {
+        PortOwner::NetworkManager => network_manager(),
+        PortOwner::Ifcfg => network_manager() || is_active("network.service", cx),
+        PortOwner::Tuned => is_active("tuned.service", cx),
+        PortOwner::SystemdLink => true,
+    }
+}
+
+/// What it is called, and when it sets them.
+pub(crate) fn writer(owner: PortOwner) -> (&'static str, &'static str) {
+    match owner {
+        PortOwner::NetworkManager => ("NetworkManager", "at every activation"),
+        PortOwner::Ifcfg => ("ETHTOOL_OPTS", "at every activation"),
+        PortOwner::SystemdLink => ("systemd-udevd", "when the device appears"),
+        PortOwner::Tuned => ("tuned", "whenever it starts and when the device appears"),
+    }
+}
+
+/// What takes settings of one file back.
+pub(crate) fn remedy(group: &[&PortSetting]) -> String {
+    let first = group[0];
+    match first.owner {
+        PortOwner::NetworkManager => {
+            let what = group
+                .iter()
+                .map(|setting| format!("ethtool.{} ''", setting.knob));
+            let what = what.collect::<Vec<_>>().join(" ");
+            first.connection.as_ref().map_or_else(
+                || format!("remove these lines of {}", first.file),
+                |id| {
+                    // As a shell has it: the quote ends, one stands by itself, and the next begins.
+                    let id = id.replace('\'', r"'\''");
+                    format!("nmcli connection modify '{id}' {what}")
+                },
+            )
+        }
+        PortOwner::Ifcfg => format!("edit line {} of {}", lines(group), first.file),
+        PortOwner::SystemdLink => format!("remove line {} of {}", lines(group), first.file),
+        PortOwner::Tuned => super::off("tuned.service"),
+    }
+}
+
+fn lines(group: &[&PortSetting]) -> String {
+    let mut lines: Vec<String> = group.iter().map(|s| s.line.to_string()).collect();
+    lines.dedup();
+    lines.join(",")
+}
 
 /// A note for each port and file.
 pub(super) fn notes(cx: &Context<'_>) -> Vec<String> {
-    let network_manager = is_active("NetworkManager.service", cx);
-    let legacy = is_active("network.service", cx);
-    let tuned = is_active("tuned.service", cx);
     let mut groups: Vec<Vec<&PortSetting>> = Vec::new();
     for setting in &cx.host.port_settings {
-        let active = match setting.owner {
-            PortOwner::NetworkManager => network_manager,
-            PortOwner::Ifcfg => network_manager || legacy,
-            PortOwner::Tuned => tuned,
-            PortOwner::SystemdLink => true,
-        };
-        if !active {
+        if !sets_ports(setting.owner, cx) || nic::judges(setting, cx) {
             continue;
         }
         let same = |group: &Vec<&PortSetting>| {
@@ -51,45 +93,12 @@ fn note(group: &[&PortSetting]) -> String {
         .iter()
         .map(|setting| format!("{}={}", setting.knob, setting.value))
         .collect();
-    let mut lines: Vec<String> = group.iter().map(|s| s.line.to_string()).collect();
-    lines.dedup();
-    let place = format!("{}:{}", first.file, lines.join(","));
-    let (who, when, remedy) = match first.owner {
-        PortOwner::NetworkManager => {
-            let what = group
-                .iter()
-                .map(|setting| format!("ethtool.{} ''", setting.knob));
-            let what = what.collect::<Vec<_>>().join(" ");
-            let remedy = first.connection.as_ref().map_or_else(
-                || format!("remove these lines of {}", first.file),
-                |id| {
-                    // As a shell has it: the quote ends, one stands by itself, and the next begins.
-                    let id = id.replace('\'', r"'\''");
-                    format!("nmcli connection modify '{id}' {what}")
-                },
-            );
-            ("NetworkManager", "at every activation", remedy)
-        }
-        PortOwner::Ifcfg => (
-            "ETHTOOL_OPTS",
-            "at every activation",
-            format!("edit line {} of {}", lines.join(","), first.file),
-        ),
-        PortOwner::SystemdLink => (
-            "systemd-udevd",
-            "when the device appears",
-            format!("remove line {} of {}", lines.join(","), first.file),
-        ),
-        PortOwner::Tuned => (
-            "tuned",
-            "whenever it starts and when the device appears",
-            super::off("tuned.service"),
-        ),
-    };
+    let place = format!("{}:{}", first.file, lines(group));
+    let (who, when) = writer(first.owner);
     format!(
-        "{port}: {who} sets {} ({place}) {when}. The profile sets nothing of ports, so this stands; to take it back: \
-         {remedy}",
-        knobs.join(", ")
+        "{port}: {who} sets {} ({place}) {when}. hftune does not set this, so it stands; to take it back: {}",
+        knobs.join(", "),
+        remedy(group)
     )
 }
 

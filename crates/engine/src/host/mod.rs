@@ -32,6 +32,8 @@ pub use ports::ports;
 
 pub use irqs::{InterruptLine, counts_now, effective_now, parse_interrupts};
 
+use std::collections::BTreeMap;
+
 use hftune_model::host::{BootLoader, Host, Nic};
 use hftune_sys::Reader;
 
@@ -75,6 +77,8 @@ pub fn read(reader: &Reader<'_>) -> Host {
     Host {
         memory: memory::read(&facts),
         nics,
+        ports: BTreeMap::new(),
+        renamed: BTreeMap::new(),
         interfaces: nics::interfaces(&facts),
         irqs: irqs::read(&facts, kernel.version()),
         rps: rps::read(&facts),

@@ -34,6 +34,7 @@ fn nic(facts: &Facts<'_>, name: &str) -> Nic {
     let pci = pci_directory(facts, name);
     let pci_file = |file: &str| facts.word(&format!("{}/{file}", pci.as_deref()?));
     Nic {
+        device: None, // TEMP
         vma_capable: driver
             .as_deref()
             .is_some_and(|driver| VMA_DRIVERS.contains(&driver)),

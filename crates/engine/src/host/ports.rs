@@ -66,6 +66,7 @@ fn read(nics: &[Nic]) -> Result<BTreeMap<String, Port>> {
             rings: take(&mut rings, name),
             channels: take(&mut channels, name),
             coalesce: take(&mut coalesce, name),
+            flags: Told::Unsupported, // TEMP
             pause: take(&mut pause, name),
             eee: take(&mut eee, name),
             link_modes: take(&mut link_modes, name),

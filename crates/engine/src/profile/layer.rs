@@ -191,8 +191,20 @@ pub(super) fn line_of(text: &str, offset: usize) -> usize {
         .count()
 }
 
-/// The parts of a key: the names of kernel tables keep their dots.
+/// The tables of `[nic]` whose keys name ports: PCI addresses and interfaces have dots of their own, what is set of them
+/// has none.
+const PORT_NAMES: [&str; 3] = ["nic.driver.", "nic.pci.", "nic.port."];
+
+/// The parts of a key: the names of kernel tables and of ports keep their dots.
 pub(super) fn parts(key: &str) -> Vec<&str> {
+    let of_ports = PORT_NAMES.iter().find(|table| key.starts_with(**table));
+    if let Some(table) = of_ports
+        && let Some((port, knob)) = key[table.len()..].rsplit_once('.')
+    {
+        let mut parts: Vec<&str> = table.trim_end_matches('.').split('.').collect();
+        parts.extend([port, knob]);
+        return parts;
+    }
     match key.split_once('.') {
         Some((table, name)) if KERNEL_NAMES.contains(&table) => vec![table, name],
         _ => key.split('.').collect(),

@@ -297,7 +297,7 @@ fn failed(doing: &str, refusal: &Refusal) -> Error {
         libc::EPERM | libc::EACCES => Error::new(Kind::NeedsRoot, what).hint("run it as root"),
         libc::ENODEV => Error::new(Kind::Missing, what).hint("hftune host lists the interfaces"),
         libc::EBUSY => {
-            Error::new(Kind::Io, what).hint("run the command again when the port is idle")
+            Error::new(Kind::Busy, what).hint("run the command again when the port is idle")
         }
         _ => Error::new(Kind::Io, what),
     }

@@ -1,0 +1,169 @@
+//! `hftune nic tune`
+
+use std::collections::BTreeMap;
+
+use hftune_engine::in_force::Choices;
+use hftune_engine::machine::{Machine, of_ports};
+use hftune_engine::{apply, host, journal, port};
+use hftune_model::finding::{Finding, Verdict};
+use hftune_model::host::Nic as Port;
+use hftune_model::plan::Plan;
+use hftune_model::{Error, Kind, Result};
+use hftune_report::nic_tune::{Tuned, human};
+use hftune_report::transactions::{NotDone, Setup};
+use hftune_report::verify::exit_code;
+use hftune_sys::{Reader, Root};
+
+use super::setup::{describe, need_installed, note, unproved};
+use crate::terminal::{self, Progress};
+use crate::{Answer, commands};
+
+pub(super) struct Options<'a> {
+    /// The ports; `None` for every one.
+    pub names: Option<&'a Vec<String>>,
+    pub yes: bool,
+    pub json: bool,
+}
+
+pub(super) fn run(root: &Root, options: &Options<'_>) -> Result<Answer> {
+    commands::need_root(root, "nic tune")?;
+    let (nics, unread) = host::nics(&Reader::new(root));
+    terminal::warn(&unread);
+    let (ports, mut refused) = choose(root, &nics, options.names)?;
+    need_installed(root)?;
+    let _lock = commands::lock(root, "nic tune")?;
+    let choices = Choices {
+        ports: ports
+            .iter()
+            .map(|port| Ok((port.name.parse()?, port.device.clone())))
+            .collect::<Result<_>>()?,
+        ..Choices::default()
+    };
+    let names: Vec<&str> = ports.iter().map(|port| port.name.as_str()).collect();
+    let transactions = journal::read_all(root)?;
+    let machine = Machine::read(root, choices.clone())?;
+    let plan = machine.plan_ports(&transactions, &names)?;
+    let mut result = started(&plan);
+    let mut not_made = Vec::new();
+    let mut failure = None;
+    let before = carrier_changes(root, &names);
+    if options.yes || plan.steps.is_empty() {
+        terminal::warn(&plan.warnings);
+    }
+    if !plan.steps.is_empty() {
+        if !options.yes {
+            terminal::show(&hftune_report::plan::human(&plan, terminal::width()));
+            if !terminal::consent("Make these changes?")? {
+                return Ok(Answer::ok("Nothing was changed.\n").code(3));
+            }
+        }
+        let boot_id = machine.host.kernel.boot_id.as_deref();
+        let applied = {
+            let progress = Progress::new(plan.steps.len());
+            apply::apply(root, &plan, boot_id, |number, step| {
+                progress.step(number, &describe(step));
+            })?
+        };
+        not_made = note(&mut result, &plan, &applied);
+        failure = applied.failure;
+    }
+    drop(machine);
+
+    // What the drivers hold now is asked afresh.
+    let after = Machine::read(root, choices)?;
+    let (findings, _) = after.verify()?;
+    let findings: Vec<Finding> = findings
+        .into_iter()
+        .filter(|finding| of_ports(&finding.id, &names))
+        .collect();
+    not_made.extend(unproved(&mut result, &findings));
+    if let Some(e) = failure {
+        refused.push(e);
+    }
+    let code = if refused.is_empty() {
+        exit_code(&findings)
+    } else {
+        1
+    };
+    for e in &refused {
+        terminal::error(e);
+    }
+    let tuned = Tuned::new(result, link_changes(root, &before));
+    Ok(Answer::ok(if options.json {
+        hftune_report::to_json(&tuned)
+    } else {
+        let told: Vec<Finding> = findings
+            .iter()
+            .filter(|f| !matches!(f.verdict, Verdict::Ok))
+            .cloned()
+            .collect();
+        human(&tuned, &not_made, &findings, &told, terminal::width())
+    })
+    .code(code))
+}
+
+/// The ports of these names, each once, and what is wrong with the other names. Without a single port it is an error.
+fn choose<'h>(
+    root: &Root,
+    nics: &'h [Port],
+    names: Option<&Vec<String>>,
+) -> Result<(Vec<&'h Port>, Vec<Error>)> {
+    let all: Vec<&Port> = nics.iter().collect();
+    let Some(names) = names else {
+        if all.is_empty() {
+            return Err(Error::new(
+                Kind::Missing,
+                "no network port has a device behind it",
+            ));
+        }
+        return Ok((all, Vec::new()));
+    };
+    let mut ports: Vec<&Port> = Vec::new();
+    let mut refused = Vec::new();
+    for name in names {
+        match super::nic::find(root, &all, name) {
+            Ok(port) if ports.iter().any(|known| known.name == port.name) => {}
+            Ok(port) => ports.push(port),
+            Err(e) => refused.push(e),
+        }
+    }
+    if ports.is_empty() {
+        let last = refused.pop().expect("a port or what is wrong with it");
+        for e in &refused {
+            terminal::error(e);
+        }
+        return Err(last);
+    }
+    Ok((ports, refused))
+}
+
+fn started(plan: &Plan) -> Setup {
+    Setup {
+        schema: Tuned::SCHEMA,
+        transaction: None,
+        changed: Vec::new(),
+        not_changed: plan
+            .skipped
+            .iter()
+            .map(|skipped| NotDone {
+                id: skipped.id.clone(),
+                reason: skipped.reason.clone(),
+            })
+            .collect(),
+        reboot_required: false,
+    }
+}
+
+fn carrier_changes(root: &Root, names: &[&str]) -> BTreeMap<String, u64> {
+    let count = |name: &&str| Some(((*name).to_owned(), port::carrier_changes(root, name)?));
+    names.iter().filter_map(count).collect()
+}
+
+/// How often each link came or went since `before`.
+fn link_changes(root: &Root, before: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+    let since = |(name, before): (&String, &u64)| {
+        let now = port::carrier_changes(root, name)?;
+        Some((name.clone(), now.saturating_sub(*before)))
+    };
+    before.iter().filter_map(since).collect()
+}
