@@ -51,6 +51,7 @@ fn read(nics: &[Nic]) -> Result<BTreeMap<String, Port>> {
     let mut rings = all(&mut ethtool, nics);
     let mut channels = all(&mut ethtool, nics);
     let mut coalesce = all(&mut ethtool, nics);
+    let mut flags = all(&mut ethtool, nics);
     let mut pause = all(&mut ethtool, nics);
     let mut eee = all(&mut ethtool, nics);
     let mut link_modes = all(&mut ethtool, nics);
@@ -66,7 +67,7 @@ fn read(nics: &[Nic]) -> Result<BTreeMap<String, Port>> {
             rings: take(&mut rings, name),
             channels: take(&mut channels, name),
             coalesce: take(&mut coalesce, name),
-            flags: Told::Unsupported, // TEMP
+            flags: take(&mut flags, name),
             pause: take(&mut pause, name),
             eee: take(&mut eee, name),
             link_modes: take(&mut link_modes, name),

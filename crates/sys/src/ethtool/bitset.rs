@@ -1,4 +1,6 @@
-//! Bit sets in compact form, and the kernel's names of their bits (Documentation/networking/ethtool-netlink.rst, "Bit sets").
+//! Bit sets in compact form, in long form, and the kernel's names of their bits (Documentation/networking/ethtool-netlink.rst, "Bit sets").
+
+use std::collections::BTreeMap;
 
 use hftune_model::{Error, Result};
 
@@ -81,6 +83,18 @@ fn is_set(words: &[u8], bit: u32) -> bool {
         .nth(bit as usize / 32)
         .and_then(|word| word.try_into().ok())
         .is_some_and(|word| u32::from_ne_bytes(word) >> (bit % 32) & 1 == 1)
+}
+
+/// The bits that a set in long form lists, by their names; none where the set is not there.
+pub(super) fn read_named(attributes: &Attributes<'_>, kind: u16) -> Result<BTreeMap<String, bool>> {
+    let mut named = BTreeMap::new();
+    for bit in attributes.nest(kind)?.nest(BITS)?.nests(BIT) {
+        let bit = bit?;
+        if let Some(name) = bit.text(BIT_NAME).filter(|name| !name.is_empty()) {
+            named.insert(name, bit.has(BIT_VALUE));
+        }
+    }
+    Ok(named)
 }
 
 /// Writes a set that changes the bits of these names and no others.

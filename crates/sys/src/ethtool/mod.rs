@@ -6,6 +6,7 @@
 
 mod bitset;
 mod features;
+mod flags;
 mod link;
 mod numbers;
 mod socket;

@@ -158,6 +158,18 @@ impl Request for Eee {
     }
 }
 
+/// The link modes that take part, and what came of it, stay as they are.
+impl Change for Eee {
+    type Of = Self;
+    const SET: u8 = 24;
+
+    fn write(&self, writer: &mut Writer) {
+        writer.bool_if(5, self.enabled);
+        writer.bool_if(6, self.tx_lpi);
+        writer.u32_if(7, self.tx_lpi_timer_us);
+    }
+}
+
 /// The messages are those of ethtool 6.1 and the answers of Linux 6.18, on a virtio_net port and on a veth with two queues.
 #[cfg(test)]
 mod tests {
@@ -302,6 +314,16 @@ mod tests {
                 tx_lpi: Some(true),
                 tx_lpi_timer_us: Some(17)
             }
+        );
+        let off = Eee {
+            enabled: Some(false),
+            tx_lpi: Some(false),
+            ..eee
+        };
+        assert_eq!(
+            set("v0", &off),
+            "180100000c00018007000200763000000500050000000000050006000000000008000700110000 00"
+                .replace(' ', "")
         );
     }
 }
