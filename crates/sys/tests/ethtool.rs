@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use hftune_model::Kind;
 use hftune_model::ethtool::{
     Channels, Coalesce, FeatureChange, Features, LinkModes, LinkState, Pause, Rings, TimeStamping,
 };
 use hftune_model::names::IfName;
-use hftune_sys::ethtool::{Answer, Ethtool};
+use hftune_sys::ethtool::{Answer, Ethtool, Event, Watch};
 use hftune_sys::exec;
 
 /// The argument by which the test knows that it is in its namespace.
@@ -62,6 +63,8 @@ fn inside() {
     tells_what_is_unsupported(&mut ethtool);
     tells_why_it_was_refused(&mut ethtool);
     changes_what_it_is_asked_to(&mut ethtool);
+    watches_links(&mut ethtool);
+    tells_what_it_missed(&mut ethtool);
     println!("ethtool: ok");
 }
 
@@ -189,4 +192,73 @@ fn changes_what_it_is_asked_to(ethtool: &mut Ethtool) {
             "{name} was not to be changed"
         );
     }
+}
+
+/// All events until a while passes without one.
+fn events(watch: &mut Watch) -> Vec<Event> {
+    std::iter::from_fn(|| watch.next(Some(Duration::from_millis(200))).expect("watch")).collect()
+}
+
+fn watches_links(ethtool: &mut Ethtool) {
+    let mut watch = Watch::open().expect("watch");
+    assert_eq!(watch.next(Some(Duration::ZERO)), Ok(None));
+    let link = |port: &IfName, carrier| Event::Link {
+        port: port.clone(),
+        carrier,
+    };
+    let [a, b] = &["a0", "b0"].map(name);
+    ip(&["link", "add", "a0", "type", "veth", "peer", "name", "b0"]);
+    let new = events(&mut watch);
+    assert!(
+        new.contains(&link(a, false)) && new.contains(&link(b, false)),
+        "{new:?}"
+    );
+    ip(&["link", "set", "a0", "up"]);
+    ip(&["link", "set", "b0", "up"]);
+    let up = events(&mut watch);
+    assert!(
+        up.contains(&link(a, true)) && up.contains(&link(b, true)),
+        "{up:?}"
+    );
+    let gro = FeatureChange(BTreeMap::from([("rx-gro".to_owned(), true)]));
+    told(ethtool.set(a, &gro));
+    let changed = events(&mut watch);
+    assert!(
+        changed.contains(&Event::Changed { port: a.clone() }),
+        "{changed:?}"
+    );
+    ip(&["link", "set", "b0", "down"]);
+    assert!(events(&mut watch).contains(&link(a, false)));
+
+    // What a port does in a bridge is no event of its own.
+    ip(&["link", "add", "bridge0", "type", "bridge"]);
+    ip(&["link", "set", "b0", "master", "bridge0"]);
+    ip(&["link", "set", "b0", "nomaster"]);
+    let bridged = events(&mut watch);
+    assert!(
+        !bridged.iter().any(|of| matches!(of, Event::Gone { .. })),
+        "{bridged:?}"
+    );
+
+    ip(&["link", "del", "a0"]);
+    let gone = events(&mut watch);
+    for port in [a, b] {
+        assert!(
+            gone.contains(&Event::Gone { port: port.clone() }),
+            "{gone:?}"
+        );
+    }
+}
+
+fn tells_what_it_missed(ethtool: &mut Ethtool) {
+    let mut watch = Watch::open().expect("watch");
+    for on in [true, false].repeat(1000) {
+        let gro = FeatureChange(BTreeMap::from([("rx-gro".to_owned(), on)]));
+        told(ethtool.set(&name("v0"), &gro));
+    }
+    let all = events(&mut watch);
+    assert!(all.contains(&Event::Lost), "{} events", all.len());
+    // And goes on afterwards.
+    ip(&["link", "set", "v1", "up"]);
+    assert!(!events(&mut watch).is_empty());
 }

@@ -10,6 +10,7 @@ mod flags;
 mod link;
 mod numbers;
 mod socket;
+mod watch;
 mod wire;
 
 use std::collections::{BTreeMap, HashMap};
@@ -19,6 +20,7 @@ use hftune_model::names::IfName;
 use hftune_model::{Error, Kind, Result};
 
 use socket::Socket;
+pub use watch::{Event, Watch};
 use wire::Refusal;
 pub use wire::{Attributes, Writer};
 
