@@ -53,7 +53,7 @@ pub enum Event {
         /// Its name.
         port: IfName,
     },
-    /// Events came faster than they were read, and some are lost: look at all ports.
+    /// Events came faster than they were read, and some are lost: look at all ports. What happens from now on is told.
     Lost,
 }
 
@@ -100,20 +100,38 @@ impl Watch {
     /// Takes one datagram of each socket, and tells whether there was any: many tell nothing that is an event here.
     fn hear(&mut self) -> Result<bool> {
         let mut heard = true;
+        let mut lost = false;
         match self.links.hear()? {
             Heard::Datagram(datagram) => self.found.extend(link_events(datagram)?),
-            Heard::Lost => self.found.push_back(Event::Lost),
+            Heard::Lost => lost = true,
             Heard::Nothing => heard = false,
         }
-        let Some((family, changes)) = &mut self.changes else {
-            return Ok(heard);
-        };
-        match changes.hear()? {
-            Heard::Datagram(datagram) => self.found.extend(change_events(datagram, *family)?),
-            Heard::Lost => self.found.push_back(Event::Lost),
-            Heard::Nothing => return Ok(heard),
+        if let Some((family, changes)) = &mut self.changes {
+            match changes.hear()? {
+                Heard::Datagram(datagram) => {
+                    heard = true;
+                    self.found.extend(change_events(datagram, *family)?);
+                }
+                Heard::Lost => lost = true,
+                Heard::Nothing => {}
+            }
         }
-        Ok(true)
+        if lost {
+            self.start_anew()?;
+        }
+        Ok(heard || lost)
+    }
+
+    /// Drops what is there: until a socket is empty, the kernel says only once that it drops messages
+    /// (`netlink_overrun` and `netlink_rcv_wake`, net/netlink/af_netlink.c).
+    fn start_anew(&mut self) -> Result<()> {
+        let changes = self.changes.as_mut().map(|(_, changes)| changes);
+        for listener in std::iter::once(&mut self.links).chain(changes) {
+            while !matches!(listener.hear()?, Heard::Nothing) {}
+        }
+        self.found.clear();
+        self.found.push_back(Event::Lost);
+        Ok(())
     }
 
     fn wait(&self, left: Option<Duration>) -> Result<()> {
@@ -155,9 +173,8 @@ fn link_event(part: &Part<'_>) -> Result<Option<Event>> {
     }
     let flags = header[LINK_FLAGS..LINK_FLAGS + 4].try_into();
     let flags = u32::from_ne_bytes(flags.expect("four bytes"));
-    let name = Attributes::parse(attributes)?.text(LINK_NAME);
-    let port = name.and_then(|name| name.parse().ok());
-    Ok(port.map(|port| {
+    let named = name(&Attributes::parse(attributes)?, LINK_NAME);
+    Ok(named.map(|port| {
         if part.kind == DELETED_LINK {
             return Event::Gone { port };
         }
@@ -166,6 +183,10 @@ fn link_event(part: &Part<'_>) -> Result<Option<Event>> {
             carrier: flags & LOWER_UP != 0,
         }
     }))
+}
+
+fn name(attributes: &Attributes<'_>, kind: u16) -> Option<IfName> {
+    attributes.text(kind)?.parse().ok()
 }
 
 /// What the notifications of the ethtool family tell.
@@ -177,9 +198,8 @@ fn change_events(datagram: &[u8], family: u16) -> Result<Vec<Event>> {
             continue;
         }
         // Of each of these messages the first attribute is the header.
-        let name = part.attributes()?.nest(HEADER)?.text(HEADER_NAME);
-        let port = name.and_then(|name| name.parse().ok());
-        events.extend(port.map(|port| Event::Changed { port }));
+        let named = name(&part.attributes()?.nest(HEADER)?, HEADER_NAME);
+        events.extend(named.map(|port| Event::Changed { port }));
     }
     Ok(events)
 }
