@@ -12,6 +12,7 @@ pub mod in_force;
 pub mod journal;
 pub mod live;
 pub mod machine;
+pub mod nic_units;
 pub mod plan;
 pub mod port;
 pub mod profile;

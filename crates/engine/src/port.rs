@@ -167,3 +167,11 @@ pub fn carrier_changes(root: &Root, name: &str) -> Option<u64> {
     let text = root.read_text(format!("/sys/class/net/{name}/carrier_changes"));
     text.ok()?.trim().parse().ok()
 }
+
+/// The names of the ports that there are.
+pub fn names(root: &Root) -> Vec<IfName> {
+    let (nics, _) = host::nics(&Reader::new(root));
+    nics.iter()
+        .filter_map(|nic| nic.name.parse().ok())
+        .collect()
+}

@@ -98,6 +98,12 @@ fn told<'p, T>(told: &'p Told<T>, what: &str, device: &Device) -> Result<&'p T, 
     }
 }
 
+/// What is known of the coalescing of a port's driver, to stand behind a reason.
+fn known(device: &Device) -> String {
+    let note = drivers::of(device.driver.as_deref()).coalescing();
+    note.map_or_else(String::new, |note| format!(": {note}"))
+}
+
 fn driver(device: &Device) -> &str {
     device.driver.as_deref().unwrap_or("the driver")
 }
@@ -133,7 +139,11 @@ fn number(knob: NumberKnob, wanted: Wanted, device: &Device, port: &Port) -> Res
         _ => {
             let coalesce = told(&port.coalesce, "coalescing", device)?;
             if coalescing(coalesce, knob).is_none() {
-                return not_applicable(format!("{} takes no {word}", driver(device)));
+                return not_applicable(format!(
+                    "{} takes no {word}{}",
+                    driver(device),
+                    known(device)
+                ));
             }
             let Wanted::Number(number) = wanted else {
                 return not_applicable(format!("{word} has no maximum"));

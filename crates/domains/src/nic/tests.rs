@@ -200,7 +200,10 @@ fn what_a_driver_does_not_take_is_not_applicable() {
     desired(&host, &profile(&["eth0"]), |cx, desired| {
         for (what, reason) in [
             ("ring-rx", "e1000e has no rings to set"),
-            ("coalesce-tx-usecs", "e1000e takes no coalesce-tx-usecs"),
+            (
+                "coalesce-tx-usecs",
+                "e1000e takes no coalesce-tx-usecs: one number serves both directions",
+            ),
             (
                 "coalesce-adaptive-rx",
                 "e1000e adapts no coalescing to the traffic",

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::{Facts, number_after};
 use super::irqs::InterruptLine;
-use super::nics::is_pci_address;
+use hftune_model::names::is_pci_address;
 
 const PCI: &str = "/sys/bus/pci/devices";
 

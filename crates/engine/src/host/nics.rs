@@ -1,6 +1,7 @@
 //! Network ports with a device behind them, from `/sys/class/net` (Documentation/ABI/testing/sysfs-class-net).
 
 use hftune_model::host::Nic;
+use hftune_model::names::is_pci_address;
 
 use super::facts::Facts;
 
@@ -32,9 +33,19 @@ fn nic(facts: &Facts<'_>, name: &str) -> Nic {
     let port = format!("{NET}/{name}");
     let driver = facts.link_name(&format!("{port}/device/driver"));
     let pci = pci_directory(facts, name);
+    let pci_address = pci
+        .as_deref()
+        .and_then(|pci| pci.rsplit('/').next())
+        .map(str::to_owned);
     let pci_file = |file: &str| facts.word(&format!("{}/{file}", pci.as_deref()?));
     Nic {
-        device: None, // TEMP
+        device: pci_address.clone().map(|address| {
+            // mlx4 has two ports on one PCI device (Documentation/ABI/testing/sysfs-class-net, dev_port).
+            match facts.number::<u32>(&format!("{port}/dev_port")) {
+                Some(number) if number > 0 => format!("{address}#{number}"),
+                _ => address,
+            }
+        }),
         vma_capable: driver
             .as_deref()
             .is_some_and(|driver| VMA_DRIVERS.contains(&driver)),
@@ -46,10 +57,7 @@ fn nic(facts: &Facts<'_>, name: &str) -> Nic {
             .as_deref()
             .and_then(|pci| facts.number::<i32>(&format!("{pci}/numa_node")))
             .and_then(|node| u32::try_from(node).ok()),
-        pci_address: pci
-            .as_deref()
-            .and_then(|pci| pci.rsplit('/').next())
-            .map(str::to_owned),
+        pci_address,
         // EINVAL while the link is down, or -1.
         speed_mbps: facts
             .word_if_told(&format!("{port}/speed"))
@@ -107,17 +115,6 @@ fn pci_ancestor(path: &str) -> Option<&str> {
         }
         end = rest.len();
     }
-}
-
-/// Whether it is like 0000:3b:00.0; a domain behind a VMD controller has more than four digits.
-pub(super) fn is_pci_address(name: &str) -> bool {
-    let mut parts = name.split([':', '.']);
-    let mut hex = |least: usize, most: usize| {
-        parts.next().is_some_and(|part| {
-            (least..=most).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_hexdigit())
-        })
-    };
-    hex(4, 8) && hex(2, 2) && hex(2, 2) && hex(1, 1) && parts.next().is_none()
 }
 
 fn hexadecimal(id: &str) -> &str {
