@@ -15,6 +15,7 @@ use hftune_model::transaction::After;
 use hftune_model::{Error, Kind, Result, transaction::Transaction};
 use hftune_sys::{Reader, Root};
 
+use crate::default_route;
 use crate::in_force::{Choices, InForce};
 use crate::journal;
 use crate::plan::{Past, plan};
@@ -169,6 +170,8 @@ impl<'r> Machine<'r> {
     /// What `setup` would do.
     pub fn plan(&self, transactions: &[Transaction]) -> Result<Plan> {
         let mut plan = self.differences(transactions)?;
+        let links = default_route::warnings(self.reader.root(), &plan);
+        plan.warnings.splice(0..0, links);
         let in_force = InForce::new(self.choices.clone(), self.resolved.profile.clone());
         self.remember(&mut plan, &in_force);
         Ok(plan)
@@ -194,7 +197,8 @@ impl<'r> Machine<'r> {
             After::Set(_) => step.ids.iter().any(is_of_ports),
             After::Restore { target, .. } => is_former(target),
         });
-        plan.warnings = self.warnings.clone();
+        plan.warnings = default_route::warnings(self.reader.root(), &plan);
+        plan.warnings.extend(self.warnings.iter().cloned());
         let mut profile = match InForce::read_or_warn(self.reader.root())? {
             (Some(last), _) => last.profile,
             (None, _) => self.resolved.profile.clone(),

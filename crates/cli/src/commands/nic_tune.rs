@@ -97,7 +97,14 @@ pub(super) fn run(root: &Root, options: &Options<'_>) -> Result<Answer> {
             .filter(|f| !matches!(f.verdict, Verdict::Ok))
             .cloned()
             .collect();
-        human(&tuned, &not_made, &findings, &told, terminal::width())
+        human(
+            &after.resolved.profile.name,
+            &tuned,
+            &not_made,
+            &findings,
+            &told,
+            terminal::width(),
+        )
     })
     .code(code))
 }
