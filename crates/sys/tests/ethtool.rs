@@ -66,6 +66,7 @@ fn inside() {
     tells_what_is_unsupported(&mut ethtool);
     tells_why_it_was_refused(&mut ethtool);
     changes_what_it_is_asked_to(&mut ethtool);
+    changes_coalescing(&mut ethtool);
     watches_links(&mut ethtool);
     tells_what_it_missed(&mut ethtool);
     answers_are_the_same_both_ways();
@@ -75,6 +76,7 @@ fn inside() {
     tells_what_is_unsupported(&mut ethtool);
     tells_what_was_refused_by_ioctl(&mut ethtool);
     changes_what_it_is_asked_to(&mut ethtool);
+    changes_coalescing(&mut ethtool);
     watches_links(&mut ethtool);
     answers_are_the_same_both_ways();
     println!("ethtool: ok");
@@ -301,6 +303,38 @@ fn changes_what_it_is_asked_to(ethtool: &mut Ethtool) {
             "{name} was not to be changed"
         );
     }
+}
+
+/// A TAP device has one value of coalescing (tun_set_coalesce, drivers/net/tun.c).
+fn changes_coalescing(ethtool: &mut Ethtool) {
+    if !Path::new("/dev/net/tun").exists() {
+        println!("ethtool: no coalescing without /dev/net/tun");
+        return;
+    }
+    ip(&["tuntap", "add", "dev", "t0", "mode", "tap"]);
+    let t0 = &name("t0");
+    let mut watch = Watch::open().expect("watch");
+    let eight = Coalesce {
+        rx_frames: Some(8),
+        ..Coalesce::default()
+    };
+    assert!(told(ethtool.set(t0, &eight)).is_empty());
+    wait_for(&mut watch, &Event::Changed { port: t0.clone() });
+    let before: Coalesce = told(ethtool.get(t0));
+    assert_eq!(before.rx_frames, Some(8));
+    // Of the other values the driver has none, which is EINVAL over netlink and EOPNOTSUPP by ioctl.
+    let usecs = Coalesce {
+        rx_usecs: Some(5),
+        ..Coalesce::default()
+    };
+    let usecs = ethtool.set(t0, &usecs);
+    assert!(!matches!(usecs, Ok(Answer::Told(_))), "{usecs:?}");
+    let after: Coalesce = told(ethtool.get(t0));
+    assert_eq!(after, before);
+    // By ioctl a change of nothing is not sent; the kernel drops it over netlink.
+    assert!(told(ethtool.set(t0, &eight)).is_empty());
+    answers_are_the_same_both_ways();
+    ip(&["tuntap", "del", "dev", "t0", "mode", "tap"]);
 }
 
 /// Waits for an event, and answers with what came before it. The kernel may tell of a link a second late
