@@ -15,6 +15,7 @@ use hftune_model::transaction::After;
 use hftune_model::{Error, Kind, Result, transaction::Transaction};
 use hftune_sys::{Reader, Root};
 
+use crate::cut_links;
 use crate::in_force::{Choices, InForce};
 use crate::journal;
 use crate::plan::{Past, plan};
@@ -171,6 +172,7 @@ impl<'r> Machine<'r> {
         let mut plan = self.differences(transactions)?;
         let in_force = InForce::new(self.choices.clone(), self.resolved.profile.clone());
         self.remember(&mut plan, &in_force);
+        cut_links::warn(&mut plan, &self.host.nics);
         Ok(plan)
     }
 
@@ -201,6 +203,7 @@ impl<'r> Machine<'r> {
         };
         profile.nic = self.resolved.profile.nic.clone();
         self.remember(&mut plan, &InForce::new(self.choices.clone(), profile));
+        cut_links::warn(&mut plan, &self.host.nics);
         Ok(plan)
     }
 

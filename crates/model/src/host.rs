@@ -210,6 +210,9 @@ pub struct Nic {
     pub drops: BTreeMap<String, u64>,
     /// The interfaces above it, the nearest first: a bond, a bridge, a VLAN, and what is above these.
     pub uppers: Vec<String>,
+    /// What of the operator's would be cut off while the link is down, in words: "the default route", "this ssh session
+    /// (10.0.0.5)". Known of the live machine only.
+    pub carries: Vec<String>,
 }
 
 /// The PCI Express link of a device.

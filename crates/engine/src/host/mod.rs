@@ -4,6 +4,7 @@
 //! named in [`Host::unread`] and is not taken for a fact. No process is started.
 
 mod boot_loader;
+mod carries;
 mod claims;
 mod cpus;
 mod distribution;
@@ -52,7 +53,9 @@ pub(crate) fn boot_loader(reader: &Reader<'_>) -> BootLoader {
 /// The network ports, alone, and what of them could not be read.
 pub fn nics(reader: &Reader<'_>) -> (Vec<Nic>, Vec<String>) {
     let facts = Facts::new(reader);
-    (nics::read(&facts), facts.into_unread())
+    let mut nics = nics::read(&facts);
+    carries::note(reader.root(), &mut nics);
+    (nics, facts.into_unread())
 }
 
 /// What this machine is, read through `reader`.
@@ -71,7 +74,8 @@ pub fn read(reader: &Reader<'_>) -> Host {
     let kernel = kernel::read(&facts);
     let distribution = distribution::read(&facts);
     let tasks = tasks::read(&facts);
-    let nics = nics::read(&facts);
+    let mut nics = nics::read(&facts);
+    carries::note(reader.root(), &mut nics);
     let (services, of_tuned) = services::read(&facts, &tasks, &cpus, &kernel);
     let mut port_settings_unread = Vec::new();
     let mut port_settings = network_manager::read(&facts, &mut port_settings_unread);

@@ -83,6 +83,8 @@ fn nic(facts: &Facts<'_>, name: &str) -> Nic {
         carrier_changes: facts.number(&format!("{port}/carrier_changes")),
         drops: drops::read(facts, name),
         uppers: uppers::above(facts, name),
+        // Filled in where it is known.
+        carries: Vec::new(),
         vma_capable: driver
             .as_deref()
             .is_some_and(|driver| VMA_DRIVERS.contains(&driver)),
