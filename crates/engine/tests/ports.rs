@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use hftune_engine::host::{named_port, nics};
+use hftune_model::Kind;
 use hftune_model::host::{Nic, PcieEnd, PcieLink};
+use hftune_sys::{Reader, Root};
 
 mod tree;
 
@@ -145,4 +148,93 @@ fn what_is_above_a_port_is_found_through_all_layers() {
     let host = above(tree, "/sys/class/net/br0", "eth0").host();
     assert_eq!(host.nics.len(), 1);
     assert_eq!(host.nics[0].uppers, ["bond0", "eth0.7", "bond0.100", "br0"]);
+}
+
+/// What is said of a name in this tree, and the remedy.
+fn said(tree: &Tree, name: &str) -> (Kind, String, String) {
+    let root = Root::tree(tree.0.path()).expect("tree");
+    let (nics, _) = nics(&Reader::new(&root));
+    match named_port(&root, &nics, name) {
+        Ok(nic) => panic!("{nic:?}"),
+        Err(e) => (e.kind, e.what, e.hint.unwrap_or_default()),
+    }
+}
+
+#[test]
+fn what_is_no_port_is_explained_with_the_ports_below_it() {
+    let net = |name: &str| format!("/sys/class/net/{name}");
+    let at = ["0000:3b:00.0", "0000:3b:00.1"];
+    let tree = ports(&[("ens1f0", at[0]), ("ens1f1", at[1])])
+        .link(
+            &format!("{}/upper_bond0", port("ens1f0", at[0])),
+            "../bond0",
+        )
+        .link(
+            &format!("{}/upper_bond0", port("ens1f1", at[1])),
+            "../bond0",
+        )
+        .link(&format!("{}/upper_v7", port("ens1f1", at[1])), "../v7")
+        .link(&format!("{}/upper_bond0.9", net("bond0")), "../bond0.9")
+        .file(&format!("{}/bonding/mode", net("bond0")), "802.3ad 4\n")
+        .file(
+            &format!("{}/uevent", net("bond0.9")),
+            "DEVTYPE=vlan\nINTERFACE=bond0.9\n",
+        )
+        .link(&format!("{}/lower_ens1f1", net("v7")), "../ens1f1")
+        .file("/proc/net/vlan/v7", "v7 VID: 7\n")
+        .dir(&format!("{}/bridge", net("br0")))
+        .file(&format!("{}/uevent", net("bond1")), "DEVTYPE=bond\n")
+        .file(&format!("{}/tun_flags", net("tap0")), "0x1002\n")
+        .file(&format!("{}/ifindex", net("ve0")), "7\n")
+        .file(&format!("{}/iflink", net("ve0")), "8\n")
+        .file(&format!("{}/ifindex", net("dummy0")), "9\n")
+        .file(&format!("{}/iflink", net("dummy0")), "9\n")
+        .file(&format!("{}/type", net("lo")), "772\n")
+        .file(&format!("{}/uevent", net("wg0")), "DEVTYPE=wireguard\n")
+        .file(&net("bonding_masters"), "bond0\n");
+    let list = "hftune nic list shows the ports";
+    let both = "name the ports below it: ens1f0 ens1f1";
+    for (name, what, remedy) in [
+        ("lo", "is the loopback interface", list),
+        ("bond0", "is a bond:", both),
+        ("bond0.9", "is a VLAN:", both),
+        ("v7", "is a VLAN:", "name the port below it: ens1f1"),
+        ("br0", "is a bridge:", list),
+        ("bond1", "is a bond:", list),
+        ("tap0", "is a virtual interface of a program", list),
+        ("ve0", "is one end of a virtual pair", list),
+        ("dummy0", "is a virtual interface:", list),
+        ("wg0", "is a tunnel:", list),
+        ("bonding_masters", "there is no port bonding_masters", list),
+        ("ens9", "there is no port ens9", list),
+        ("$(reboot)", "there is no port $(reboot)", list),
+    ] {
+        let (kind, told, hint) = said(&tree, name);
+        assert_eq!(
+            (kind, hint.as_str()),
+            (Kind::Missing, remedy),
+            "{name}: {told}"
+        );
+        assert!(told.contains(what), "{name}: {told}");
+    }
+}
+
+#[test]
+fn a_name_that_no_interface_can_have_is_a_matter_of_usage() {
+    let tree = ports(&[("ens1f0", "0000:3b:00.0")]);
+    for (name, why) in [
+        ("", "it is empty"),
+        ("-h", "starts like an option"),
+        ("a/b", "a slash"),
+        ("../net/ens1f0", "a slash"),
+        ("a b", "white space"),
+        ("ens1f0\n", "a control character"),
+        ("0123456789abcdef", "longer than 15 bytes"),
+        (".", "a directory"),
+        ("0000:3b:00.0", "a colon"),
+    ] {
+        let (kind, told, hint) = said(&tree, name);
+        assert_eq!(kind, Kind::Usage, "{name:?}: {told}");
+        assert!(told.contains(why) && !hint.is_empty(), "{name:?}: {told}");
+    }
 }

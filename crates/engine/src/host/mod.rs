@@ -16,6 +16,7 @@ mod irqs;
 mod kernel;
 mod link_files;
 mod memory;
+mod named_port;
 mod network_manager;
 mod nics;
 mod nodes;
@@ -32,6 +33,7 @@ mod uppers;
 mod virtualization;
 mod workqueues;
 
+pub use named_port::named_port;
 pub use ports::ports;
 
 pub use irqs::{InterruptLine, counts_now, effective_now, parse_interrupts};
