@@ -306,6 +306,8 @@ fn read_ports(reader: &Reader<'_>, host: &mut Host, resolved: &Resolved, choices
     if !tuned.is_empty() {
         host.ports = crate::host::ports(reader.root(), &tuned);
         reader.keep_ports(host.ports.clone());
+        let nics = host.nics.iter_mut();
+        crate::host::watch_drops(reader.root(), nics.filter(|nic| profile.chooses(nic)));
     }
 }
 

@@ -208,6 +208,9 @@ pub struct Nic {
     pub carrier_changes: Option<u64>,
     /// Counters of packets that were lost, by the kernel's name; a counter that cannot be read is absent.
     pub drops: BTreeMap<String, u64>,
+    /// How much each of these grew between two readings a moment apart; `None` where one reading was enough.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drops_since: Option<BTreeMap<String, u64>>,
     /// The interfaces above it, the nearest first: a bond, a bridge, a VLAN, and what is above these.
     pub uppers: Vec<String>,
     /// What of the operator's would be cut off while the link is down, in words: "the default route", "this ssh session

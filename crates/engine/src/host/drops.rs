@@ -1,8 +1,15 @@
 //! The counters of packets that a port lost.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hftune_model::host::Nic;
+use hftune_sys::Root;
 
 use super::facts::Facts;
+
+/// How long ports that lost packets are watched: whether they still do is the question.
+const WATCH: Duration = Duration::from_millis(100);
 
 const NET: &str = "/sys/class/net";
 
@@ -33,6 +40,31 @@ const COUNTERS: &[&str] = &[
 pub(super) fn read(facts: &Facts<'_>, port: &str) -> BTreeMap<String, u64> {
     let count = |name: &&str| Some(((*name).to_owned(), facts.number(&file(port, name))?));
     COUNTERS.iter().filter_map(count).collect()
+}
+
+/// Looks a second time at those of these ports that lost packets, for all of them at once. Where none did it costs nothing.
+pub(crate) fn watch<'n>(root: &Root, nics: impl Iterator<Item = &'n mut Nic>) {
+    let mut losers: Vec<&mut Nic> = nics
+        .filter(|nic| nic.drops.values().any(|count| *count > 0))
+        .collect();
+    if !root.is_live() || losers.is_empty() {
+        return;
+    }
+    std::thread::sleep(WATCH);
+    for nic in &mut losers {
+        nic.drops_since = Some(since(root, nic));
+    }
+}
+
+/// How much the counters of a port grew; one that cannot be read again is absent.
+fn since(root: &Root, nic: &Nic) -> BTreeMap<String, u64> {
+    let grown = |(name, before): (&String, &u64)| {
+        let text = root.read_text(file(&nic.name, name)).ok()?;
+        let now: u64 = text.trim().parse().ok()?;
+        // A driver that is loaded anew starts at 0.
+        Some((name.clone(), now.saturating_sub(*before)))
+    };
+    nic.drops.iter().filter_map(grown).collect()
 }
 
 fn file(port: &str, counter: &str) -> String {

@@ -33,6 +33,7 @@ mod uppers;
 mod virtualization;
 mod workqueues;
 
+pub(crate) use drops::watch as watch_drops;
 pub use named_port::named_port;
 pub use ports::ports;
 

@@ -83,7 +83,7 @@ fn is_above_none(root: &Root, directory: &str) -> bool {
     !names.iter().any(|name| name.starts_with("lower_"))
 }
 
-/// Whether the number of what it leads to is known and not its own; 0 is an interface of another namespace's or none.
+/// Whether the number of what it leads to is known and not its own; a tunnel leads to none, which is 0.
 fn other_link(own: Option<String>, other: Option<String>) -> bool {
     own.zip(other)
         .is_some_and(|(own, other)| other != "0" && own != other)

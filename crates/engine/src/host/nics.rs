@@ -82,6 +82,7 @@ fn nic(facts: &Facts<'_>, name: &str) -> Nic {
         pcie: pci.as_deref().and_then(|pci| pcie::read(facts, pci)),
         carrier_changes: facts.number(&format!("{port}/carrier_changes")),
         drops: drops::read(facts, name),
+        drops_since: None,
         uppers: uppers::above(facts, name),
         // Filled in where it is known.
         carries: Vec::new(),
