@@ -7,7 +7,7 @@ pub mod apply;
 mod arguments;
 mod boot_words;
 pub mod capture;
-pub mod default_route;
+pub mod cut_links;
 pub mod host;
 pub mod in_force;
 pub mod journal;
