@@ -181,12 +181,13 @@ impl<'r> Machine<'r> {
     pub fn plan_ports(&self, transactions: &[Transaction], ports: &[&str]) -> Result<Plan> {
         let mut plan = self.differences(transactions)?;
         let is_of_ports = |id: &String| of_ports(id, ports);
-        let former: Vec<String> = self
-            .host
-            .renamed
+        let (last, _) = InForce::read_or_warn(self.reader.root())?;
+        // A name that the last setup knew and this one does not is that of a device which is tuned under another name now.
+        let former: Vec<String> = last
             .iter()
-            .filter(|(_, new)| ports.contains(&new.as_str()))
-            .map(|(old, _)| nic::unit_name(old))
+            .flat_map(|last| last.choices.ports.keys())
+            .filter(|name| !self.choices.ports.contains_key(name))
+            .map(|name| nic::unit_name(name.as_str()))
             .collect();
         let is_former = |target: &str| former.iter().any(|unit| target.ends_with(unit.as_str()));
         plan.changes
@@ -197,10 +198,7 @@ impl<'r> Machine<'r> {
             After::Restore { target, .. } => is_former(target),
         });
         plan.warnings.clone_from(&self.warnings);
-        let mut profile = match InForce::read_or_warn(self.reader.root())? {
-            (Some(last), _) => last.profile,
-            (None, _) => self.resolved.profile.clone(),
-        };
+        let mut profile = last.map_or_else(|| self.resolved.profile.clone(), |last| last.profile);
         profile.nic = self.resolved.profile.nic.clone();
         self.remember(&mut plan, &InForce::new(self.choices.clone(), profile));
         cut_links::warn(&mut plan, &self.host.nics);
@@ -306,6 +304,7 @@ fn read_ports(reader: &Reader<'_>, host: &mut Host, resolved: &Resolved, choices
     if !tuned.is_empty() {
         host.ports = crate::host::ports(reader.root(), &tuned);
         reader.keep_ports(host.ports.clone());
+        host.pause_frames_since = crate::host::watch_pause_frames(reader.root(), &host.ports);
         let nics = host.nics.iter_mut();
         crate::host::watch_drops(reader.root(), nics.filter(|nic| profile.chooses(nic)));
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::ethtool::Port;
+use crate::ethtool::{PauseFrames, Port};
 use crate::others::{Claim, PortSetting, Tuned, UnknownClaims};
 use crate::{CpuSet, Size};
 
@@ -23,6 +23,9 @@ pub struct Host {
     /// What the drivers of the ports tell, by name; empty where nobody asked them.
     #[serde(skip)]
     pub ports: BTreeMap<String, Port>,
+    /// How many pause frames came and went a moment later, of ports that have seen some; empty where nobody looked again.
+    #[serde(skip)]
+    pub pause_frames_since: BTreeMap<String, PauseFrames>,
     /// Interfaces that were tuned under a name that is gone, with the name that their device has now.
     #[serde(skip)]
     pub renamed: BTreeMap<String, String>,

@@ -11,6 +11,7 @@ mod boot_sectors;
 mod cache;
 mod checks;
 mod control;
+mod ethtool_text;
 mod guest;
 mod image;
 mod interrupts;

@@ -2,6 +2,7 @@
 //!
 //! No rate is judged, so no instructions are counted.
 
+use super::ethtool_text;
 use super::image::Image;
 use super::machine::Clock;
 use super::scenario::{Scenario, Stock};
@@ -45,11 +46,13 @@ const WRECKS: [&str; 5] = [
 pub fn run(image: &Image, binary: &Path, logs: &Path) -> Result<bool> {
     let (mut scenario, stock) = steps::start(image, binary, logs, Clock::Host)?;
     let before = settings(&scenario)?;
+    shown(&mut scenario, "stock")?;
     steps::set_up(&mut scenario, &stock)?;
     tune(&mut scenario)?;
     scenario.reboot("tuned")?;
     tuned(&mut scenario, "after the reboot")?;
     interrupts(&mut scenario, "after the reboot")?;
+    shown(&mut scenario, "after the reboot")?;
     verified(&mut scenario, "after the reboot")?;
     for wreck in WRECKS {
         say(wreck);
@@ -58,6 +61,8 @@ pub fn run(image: &Image, binary: &Path, logs: &Path) -> Result<bool> {
     }
     interrupts(&mut scenario, "after all that")?;
     verified(&mut scenario, "after all that")?;
+    rename(&mut scenario)?;
+    plug(&mut scenario)?;
     bad_input(&mut scenario)?;
     roll_back(&mut scenario, &stock, &before)?;
     scenario.finish()
@@ -92,6 +97,36 @@ fn tune(scenario: &mut Scenario) -> Result<()> {
     scenario
         .checks
         .equal("links after a second nic tune", &after, &links);
+    Ok(())
+}
+
+/// Asserts that ethtool agrees with everything that `nic show` tells, on every port, the one of the lab's own too.
+fn shown(scenario: &mut Scenario, when: &str) -> Result<()> {
+    let answer = hftune(scenario, "nic show --json")?;
+    let report: serde_json::Value = serde_json::from_str(&answer.stdout)?;
+    let ports = report["ports"].as_array().cloned().unwrap_or_default();
+    scenario
+        .checks
+        .equal(format!("{when}: ports of nic show"), &ports.len(), &4);
+    for port in &ports {
+        let name = port["name"].as_str().unwrap_or_default();
+        for expected in ethtool_text::expected(port) {
+            let command = format!("ethtool {} {name}", expected.option);
+            let answer = scenario.control().run(&command)?;
+            let said = format!("{}{}", answer.stdout, answer.stderr);
+            let missing = expected.missing(&said);
+            scenario.checks.that(
+                format!("{when}: {command} {} and nic show", expected.from),
+                missing.is_empty(),
+                "agree",
+                if missing.is_empty() {
+                    format!("agree on {} lines", expected.lines.len())
+                } else {
+                    format!("nic show has {missing:?}, ethtool\n{said}")
+                },
+            );
+        }
+    }
     Ok(())
 }
 
@@ -161,6 +196,68 @@ fn verified(scenario: &mut Scenario, when: &str) -> Result<()> {
         .checks
         .equal(format!("verify {when} exits with"), &answer.code, &Some(0));
     Ok(())
+}
+
+/// A port that gets another name is a finding that names it; tuned under the new one it is known as the same device, and
+/// the units of the old name go.
+fn rename(scenario: &mut Scenario) -> Result<()> {
+    say("renaming ens2");
+    let renamed = |from: &str, to: &str| {
+        // udev gives a port that is called otherwise the name of its slot as an alternative one.
+        format!(
+            "ip link property del dev {from} altname {to} 2>/dev/null; \
+             ip link set {from} down && ip link set {from} name {to} && ip link set {to} up"
+        )
+    };
+    scenario.control().read(&renamed("ens2", "trade0"))?;
+    let answer = hftune(scenario, "verify --only nic/ens2")?;
+    scenario.checks.equal(
+        "verify of a name that is gone exits with",
+        &answer.code,
+        &Some(3),
+    );
+    scenario.checks.that(
+        "verify of a name that is gone says",
+        answer.stdout.contains("hftune nic tune trade0"),
+        "hftune nic tune trade0",
+        answer.stdout.trim(),
+    );
+    for (name, former) in [("trade0", "ens2"), ("ens2", "trade0")] {
+        if name == "ens2" {
+            scenario.control().read(&renamed("trade0", "ens2"))?;
+        }
+        let answer = hftune(scenario, &format!("nic tune --yes {name}"))?;
+        scenario.checks.note(&answer.stdout);
+        scenario.checks.equal(
+            format!("nic tune {name} exits with"),
+            &answer.code,
+            &Some(0),
+        );
+        let units = scenario
+            .control()
+            .read("ls /etc/systemd/system /etc/systemd/system/*.device.wants")?;
+        let unit = |port: &str| format!("tune-nic-{port}.service");
+        scenario.checks.that(
+            format!("units after nic tune {name}"),
+            units.contains(&unit(name)) && !units.contains(&unit(former)),
+            format!("{}, and not {}", unit(name), unit(former)),
+            units.split_whitespace().collect::<Vec<_>>().join(" "),
+        );
+    }
+    tuned(scenario, "with its old name again")?;
+    verified(scenario, "with its old name again")
+}
+
+/// A port whose device goes away and comes back is tuned by its unit, which systemd starts.
+fn plug(scenario: &mut Scenario) -> Result<()> {
+    say("taking ens1 out and putting it in again");
+    scenario.control().read(
+        "device=$(readlink -f /sys/class/net/ens1/device); echo 1 >$device/remove; sleep 1; \
+         test ! -e /sys/class/net/ens1; echo 1 >/sys/bus/pci/rescan; \
+         for try in $(seq 60); do test -e /sys/class/net/ens1 && break; sleep 1; done; ip link set ens1 up",
+    )?;
+    tuned(scenario, "taken out and put in again")?;
+    verified(scenario, "taken out and put in again")
 }
 
 /// Names that are no ports: nothing is recorded, and the message has the name.

@@ -2,7 +2,7 @@
 //!
 //! Each is a setting without artifacts, so that verify and nic tune tell it, and no plan changes it.
 
-use hftune_model::ethtool::{LinkModes, Port, Told};
+use hftune_model::ethtool::{LinkModes, PauseFrames, Port, Told};
 use hftune_model::finding::{Proof, Proofs};
 use hftune_model::host::{Irq, Nic as Device, PcieEnd};
 use hftune_model::setting::{Setting, When};
@@ -19,17 +19,19 @@ pub(super) enum Check {
     Node,
     Irqs,
     Drops,
+    PauseFrames,
     TimeStamps,
     Stack,
 }
 
 impl Check {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Link,
         Self::Pcie,
         Self::Node,
         Self::Irqs,
         Self::Drops,
+        Self::PauseFrames,
         Self::TimeStamps,
         Self::Stack,
     ];
@@ -42,6 +44,7 @@ impl Check {
             Self::Node => "node",
             Self::Irqs => "irqs",
             Self::Drops => "drops",
+            Self::PauseFrames => "pause-frames",
             Self::TimeStamps => "time-stamps",
             Self::Stack => "stack",
         }
@@ -66,7 +69,7 @@ pub(super) fn settings(device: &Device, cx: &Context<'_>) -> Vec<Setting> {
                 Check::Pcie => "what the card can do".to_owned(),
                 Check::Node => "an isolated CPU".to_owned(),
                 Check::Irqs => format!("all on {}", cx.cpus.housekeeping),
-                Check::Drops => "no more of them".to_owned(),
+                Check::Drops | Check::PauseFrames => "no more of them".to_owned(),
                 Check::TimeStamps | Check::Stack => "any".to_owned(),
             },
             when: When::Now,
@@ -95,6 +98,10 @@ pub(super) fn prove(
         ),
         Check::Irqs => interrupts(device, cx, reader),
         Check::Drops => same(drops(device), "hftune explain nic/IF/drops"),
+        Check::PauseFrames => same(
+            pause_frames(device, port, cx),
+            "hftune explain nic/IF/pause-frames",
+        ),
         Check::TimeStamps => time_stamps(port),
         Check::Stack => same(stack(device), ""),
     }
@@ -378,6 +385,44 @@ fn drops(device: &Device) -> Proof {
             "{counts}; grew while hftune looked: {}",
             growing.join(", ")
         ))
+    }
+}
+
+fn pause_frames(device: &Device, port: &Port, cx: &Context<'_>) -> Proof {
+    let frames = match &port.pause_frames {
+        Told::Value(frames) => *frames,
+        Told::Unsupported => {
+            return Proof::NotApplicable("the driver does not count them".to_owned());
+        }
+        Told::Unknown(why) => return Proof::Unknown(why.clone()),
+    };
+    let counted = |frames: PauseFrames| {
+        let count = |count: Option<u64>, word: &str| {
+            count
+                .filter(|count| *count > 0)
+                .map(|count| format!("{word} {count}"))
+        };
+        let counts = [count(frames.rx, "received"), count(frames.tx, "sent")];
+        counts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    };
+    if frames == PauseFrames::default() {
+        return Proof::NotApplicable("the driver does not count them".to_owned());
+    }
+    let counts = counted(frames);
+    if counts.is_empty() {
+        return Proof::Holds("none".to_owned());
+    }
+    match cx.host.pause_frames_since.get(&device.name) {
+        None => Proof::Unknown(format!(
+            "{counts}; whether more come is seen on the running machine only"
+        )),
+        Some(since) if counted(*since).is_empty() => {
+            Proof::Holds(format!("{counts}; none while hftune looked"))
+        }
+        Some(since) => Proof::Differs(format!(
+            "{counts}; while hftune looked: {}",
+            counted(*since)
+        )),
     }
 }
 

@@ -199,6 +199,16 @@ pub(super) const DOCS: &[Doc] = &[
         source: "Linux Documentation/networking/statistics.rst",
     },
     Doc {
+        id: "nic/IF/pause-frames",
+        what: "Whether one end asks the other to stop sending.",
+        why: "While a pause lasts nothing is sent: latency that no counter of this host's CPUs shows.",
+        trade_off: "None: it is a finding. Received ones come from a switch or a peer that is too slow; sent ones tell that this \
+                    host is. pause-rx and pause-tx in the profile turn them off, and packets are dropped instead.",
+        read: "live and effect: the driver's counters over netlink (since Linux 5.9); where one is not zero, twice, 100 ms \
+               apart. saved: nothing is.",
+        source: "Linux Documentation/networking/ethtool-netlink.rst, \"PAUSE_GET\"; net/ethtool/pause.c",
+    },
+    Doc {
         id: "nic/IF/time-stamps",
         what: "Where the port can take time stamps, and its clock.",
         why: "Stamps of the hardware tell when a packet was on the wire, those of software when the kernel came to it.",

@@ -36,6 +36,7 @@ mod workqueues;
 pub(crate) use drops::watch as watch_drops;
 pub use named_port::named_port;
 pub use ports::ports;
+pub(crate) use ports::watch_pause_frames;
 
 pub use irqs::{InterruptLine, counts_now, effective_now, parse_interrupts};
 
@@ -88,6 +89,7 @@ pub fn read(reader: &Reader<'_>) -> Host {
         memory: memory::read(&facts),
         nics,
         ports: BTreeMap::new(),
+        pause_frames_since: BTreeMap::new(),
         renamed: BTreeMap::new(),
         interfaces: nics::interfaces(&facts),
         irqs: irqs::read(&facts, kernel.version()),

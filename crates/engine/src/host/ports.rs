@@ -1,8 +1,9 @@
 //! What network ports are set to, asked over netlink: one question a kind for all ports together, where the kernel is safe to ask so.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use hftune_model::ethtool::{Port, Told};
+use hftune_model::ethtool::{PauseFrames, Port, Told};
 use hftune_model::host::Nic;
 use hftune_model::names::IfName;
 use hftune_model::{Error, Result};
@@ -42,6 +43,42 @@ pub fn ports(root: &Root, nics: &[Nic]) -> BTreeMap<String, Port> {
     nics.iter()
         .map(|nic| (nic.name.clone(), port(nic)))
         .collect()
+}
+
+/// How long ports that have seen pause frames are watched: whether more come is the question.
+const WATCH: Duration = Duration::from_millis(100);
+
+/// Counts pause frames a second time, of ports that have seen some: how many there were meanwhile. Where no port has, it
+/// costs nothing.
+pub(crate) fn watch_pause_frames(
+    root: &Root,
+    ports: &BTreeMap<String, Port>,
+) -> BTreeMap<String, PauseFrames> {
+    let seen: Vec<(&String, PauseFrames)> = ports
+        .iter()
+        .filter_map(|(name, port)| Some((name, *port.pause_frames.value()?)))
+        .filter(|(_, frames)| frames.rx.unwrap_or(0) + frames.tx.unwrap_or(0) > 0)
+        .collect();
+    if !root.is_live() || seen.is_empty() {
+        return BTreeMap::new();
+    }
+    std::thread::sleep(WATCH);
+    let Ok(mut ethtool) = Ethtool::connect() else {
+        return BTreeMap::new();
+    };
+    // A driver that is loaded anew starts at 0.
+    let grown = |now: Option<u64>, before: Option<u64>| Some(now?.saturating_sub(before?));
+    let since = seen.into_iter().filter_map(|(name, before)| {
+        let Ok(Answer::Told(now)) = ethtool.get::<PauseFrames>(&name.parse().ok()?) else {
+            return None;
+        };
+        let since = PauseFrames {
+            rx: grown(now.rx, before.rx),
+            tx: grown(now.tx, before.tx),
+        };
+        Some((name.clone(), since))
+    });
+    since.collect()
 }
 
 fn read(nics: &[Nic]) -> Result<BTreeMap<String, Port>> {

@@ -453,3 +453,32 @@ fn every_check_has_its_words_and_is_no_knob() {
         );
     }
 }
+
+#[test]
+fn pause_frames_that_go_on_are_a_finding() {
+    let frames = |rx, tx| PauseFrames { rx, tx };
+    let of = |now: Told<PauseFrames>, since: Option<PauseFrames>| {
+        let port = Port {
+            pause_frames: now,
+            ..Port::default()
+        };
+        let mut host = host(device());
+        host.ports.insert("ens1f0".to_owned(), port);
+        host.pause_frames_since
+            .extend(since.map(|since| ("ens1f0".to_owned(), since)));
+        told(Check::PauseFrames, &host).0
+    };
+    let seen = Told::Value(frames(Some(7), Some(0)));
+    assert_eq!(of(Told::Unsupported, None), Verdict::NotApplicable);
+    assert_eq!(
+        of(Told::Value(frames(None, None)), None),
+        Verdict::NotApplicable
+    );
+    assert_eq!(of(Told::Value(frames(Some(0), Some(0))), None), Verdict::Ok);
+    assert_eq!(of(seen.clone(), None), Verdict::Unknown);
+    assert_eq!(
+        of(seen.clone(), Some(frames(Some(0), Some(0)))),
+        Verdict::Ok
+    );
+    assert_eq!(of(seen, Some(frames(Some(2), Some(0)))), Verdict::Wrong);
+}
