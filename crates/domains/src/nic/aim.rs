@@ -215,7 +215,7 @@ fn feature(word: &str, on: bool, port: &Port) -> Result<Aim, Refusal> {
         Told::Unsupported => return not_applicable("the kernel lists no features".to_owned()),
         Told::Unknown(why) => return Err((Verdict::Unknown, why.clone())),
     };
-    let members: Vec<(&String, bool)> = features::members(word)
+    let members: Vec<(&String, bool)> = features::switched(word, on)
         .iter()
         .filter_map(|name| listed.get_key_value(*name))
         .map(|(name, feature)| (name, !feature.fixed))
