@@ -124,14 +124,15 @@ fn what_is_no_port_is_named() {
     for (name, code, words) in [
         ("nope0", 1, "there is no port nope0"),
         ("$(reboot)", 1, "there is no port $(reboot)"),
-        ("lo", 1, "lo has no device behind it"),
+        ("lo", 1, "lo is the loopback interface"),
+        ("-h", 2, "starts like an option"),
         ("a/b", 2, "a slash"),
         ("a b", 2, "white space"),
         ("a\n", 2, "a control character"),
         ("0123456789abcdef", 2, "longer than 15 bytes"),
         ("", 2, "it is empty"),
     ] {
-        let (found, out, err) = hftune(&["--root", root, "nic", "show", "ens1f0", name]);
+        let (found, out, err) = hftune(&["--root", root, "nic", "show", "--", "ens1f0", name]);
         assert_eq!((found, out.as_str()), (code, ""), "{name:?}: {err}");
         assert!(
             err.contains(words) && err.contains("hftune"),

@@ -189,12 +189,7 @@ impl Domain for Irq {
                 Proof::Unknown("the interrupt is gone".to_owned()),
             ));
         };
-        let live = within(irq, irq.requested.as_ref(), "smp_affinity_list", cx);
-        let effect = within(irq, irq.effective.as_ref(), "effective_affinity_list", cx);
-        let (effect, fix) = match (&live, effect) {
-            (Proof::Holds(_), Proof::Differs(value)) => not_moved(irq, value, cx),
-            (_, effect) => (effect, None),
-        };
+        let (live, effect, fix) = judged(irq, cx);
         Ok(Proofs {
             saved,
             live,
@@ -218,6 +213,23 @@ fn shared(cx: &Context<'_>) -> Vec<Artifact> {
         mode: 0o644,
     });
     shared
+}
+
+/// Whether an interrupt was asked to fire on the CPUs that serve the OS, whether it does, and the remedy where it is another
+/// than `hftune setup`.
+pub(crate) fn judged(irq: &Line, cx: &Context<'_>) -> (Proof, Proof, Option<String>) {
+    let live = within(irq, irq.requested.as_ref(), "smp_affinity_list", cx);
+    let effect = within(irq, irq.effective.as_ref(), "effective_affinity_list", cx);
+    let (effect, fix) = match (&live, effect) {
+        (Proof::Holds(_), Proof::Differs(value)) => not_moved(irq, value, cx),
+        (_, effect) => (effect, None),
+    };
+    (live, effect, fix)
+}
+
+/// Whether somebody can move an interrupt.
+pub(crate) fn is_movable(irq: &Line) -> bool {
+    !is_bound(irq) && !managed::is_managed(irq)
 }
 
 /// Whether the CPUs in one of an interrupt's files serve the OS.

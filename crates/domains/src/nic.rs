@@ -1,8 +1,10 @@
 //! Network ports: what a driver holds of a port, set over netlink, and a unit of each port that sets it again.
 //!
-//! Only ports that the operator chose are tuned (`hftune nic tune IF`, or `ports` in the profile).
+//! Only ports that the operator chose are tuned (`hftune nic tune IF`, or `ports` in the profile). Of these it is checked, too,
+//! what nobody can set: the link, the slot, where the interrupts fire, whether packets are lost.
 
 mod aim;
+mod checks;
 mod docs;
 pub mod drivers;
 pub mod features;
@@ -107,6 +109,7 @@ fn of_port(device: &Device, cx: &Context<'_>, desired: &mut Desired) {
             artifacts: Vec::from_iter(artifact),
         });
     }
+    desired.settings.extend(checks::settings(device, cx));
 }
 
 /// What becomes of each wanted value on this port: an aim, or the reason why there is none.

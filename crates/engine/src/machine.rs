@@ -15,6 +15,7 @@ use hftune_model::transaction::After;
 use hftune_model::{Error, Kind, Result, transaction::Transaction};
 use hftune_sys::{Reader, Root};
 
+use crate::cut_links;
 use crate::in_force::{Choices, InForce};
 use crate::journal;
 use crate::plan::{Past, plan};
@@ -171,6 +172,7 @@ impl<'r> Machine<'r> {
         let mut plan = self.differences(transactions)?;
         let in_force = InForce::new(self.choices.clone(), self.resolved.profile.clone());
         self.remember(&mut plan, &in_force);
+        cut_links::warn(&mut plan, &self.host.nics);
         Ok(plan)
     }
 
@@ -194,13 +196,14 @@ impl<'r> Machine<'r> {
             After::Set(_) => step.ids.iter().any(is_of_ports),
             After::Restore { target, .. } => is_former(target),
         });
-        plan.warnings = self.warnings.clone();
+        plan.warnings.clone_from(&self.warnings);
         let mut profile = match InForce::read_or_warn(self.reader.root())? {
             (Some(last), _) => last.profile,
             (None, _) => self.resolved.profile.clone(),
         };
         profile.nic = self.resolved.profile.nic.clone();
         self.remember(&mut plan, &InForce::new(self.choices.clone(), profile));
+        cut_links::warn(&mut plan, &self.host.nics);
         Ok(plan)
     }
 
@@ -303,6 +306,8 @@ fn read_ports(reader: &Reader<'_>, host: &mut Host, resolved: &Resolved, choices
     if !tuned.is_empty() {
         host.ports = crate::host::ports(reader.root(), &tuned);
         reader.keep_ports(host.ports.clone());
+        let nics = host.nics.iter_mut();
+        crate::host::watch_drops(reader.root(), nics.filter(|nic| profile.chooses(nic)));
     }
 }
 

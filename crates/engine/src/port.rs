@@ -1,4 +1,4 @@
-//! Network ports as targets: what a driver holds of one, read and set over netlink.
+//! Network ports as targets: what a driver holds of one, read and set over netlink or by ioctl.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -65,7 +65,7 @@ fn read(ethtool: &mut Ethtool, name: &IfName, like: &PortChange) -> Result<PortC
     match like {
         PortChange::Channels(_) => port.channels = told(ethtool, name)?,
         PortChange::Rings(_) => port.rings = told(ethtool, name)?,
-        PortChange::Flags(_) => {} // TEMP
+        PortChange::Flags(_) => port.flags = told(ethtool, name)?,
         PortChange::Features(_) => port.features = told(ethtool, name)?,
         PortChange::Pause(_) => port.pause = told(ethtool, name)?,
         PortChange::Eee(_) => port.eee = told(ethtool, name)?,
@@ -138,10 +138,10 @@ fn write(ethtool: &mut Ethtool, name: &IfName, change: &PortChange) -> Result<An
     let mut write = || match change {
         PortChange::Channels(channels) => ethtool.set(name, channels),
         PortChange::Rings(rings) => ethtool.set(name, rings),
-        PortChange::Flags(_) => Ok(Answer::Unsupported(None)), // TEMP
+        PortChange::Flags(flags) => ethtool.set(name, flags),
         PortChange::Features(features) => ethtool.set(name, features),
         PortChange::Pause(pause) => ethtool.set(name, pause),
-        PortChange::Eee(_) => Ok(Answer::Unsupported(None)), // TEMP
+        PortChange::Eee(eee) => ethtool.set(name, eee),
         PortChange::Adaptive(coalesce) | PortChange::Coalesce(coalesce) => {
             ethtool.set(name, coalesce)
         }
@@ -166,4 +166,12 @@ fn has_link(root: &Root, name: &IfName) -> bool {
 pub fn carrier_changes(root: &Root, name: &str) -> Option<u64> {
     let text = root.read_text(format!("/sys/class/net/{name}/carrier_changes"));
     text.ok()?.trim().parse().ok()
+}
+
+/// The names of the ports that there are.
+pub fn names(root: &Root) -> Vec<IfName> {
+    let (nics, _) = host::nics(&Reader::new(root));
+    nics.iter()
+        .filter_map(|nic| nic.name.parse().ok())
+        .collect()
 }

@@ -6,7 +6,7 @@ use hftune_model::Result;
 use hftune_sys::{Root, exec};
 
 /// `/bin` is `/usr/bin` where the two are merged, and holds systemctl where they are not.
-const SYSTEMCTL: &str = "/bin/systemctl";
+pub(crate) const SYSTEMCTL: &str = "/bin/systemctl";
 
 /// Starts and stops units, with a reload before where one is due.
 #[derive(Debug, Default)]

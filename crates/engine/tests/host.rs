@@ -5,69 +5,19 @@
 )]
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use hftune_engine::host::read;
 use hftune_model::host::{BootKind, CoreKind, Host};
 use hftune_model::{CpuSet, Size};
 use hftune_sys::{Reader, Root};
 use proptest::prelude::*;
-use tempfile::TempDir;
 
 mod recorded;
+mod tree;
 
-/// A directory tree in place of a machine.
-struct Tree(TempDir);
-
-impl Tree {
-    fn new() -> Self {
-        Self(tempfile::tempdir().expect("temporary directory"))
-    }
-
-    fn path(&self, path: &str) -> PathBuf {
-        let path = self.0.path().join(path.trim_start_matches('/'));
-        fs::create_dir_all(path.parent().expect("below the tree")).expect("directory");
-        path
-    }
-
-    fn file(self, path: &str, content: impl AsRef<[u8]>) -> Self {
-        fs::write(self.path(path), content).expect("file");
-        self
-    }
-
-    fn dir(self, path: &str) -> Self {
-        fs::create_dir_all(self.path(path)).expect("directory");
-        self
-    }
-
-    fn link(self, path: &str, target: &str) -> Self {
-        symlink(target, self.path(path)).expect("link");
-        self
-    }
-
-    /// CPUs 0 to 3, each a core of its own.
-    fn cpus(self) -> Self {
-        (0..4).fold(
-            self.file("/sys/devices/system/cpu/online", "0-3\n"),
-            |tree, cpu| {
-                tree.file(
-                    &format!("/sys/devices/system/cpu/cpu{cpu}/topology/core_cpus_list"),
-                    format!("{cpu}\n"),
-                )
-            },
-        )
-    }
-
-    fn host(&self) -> Host {
-        host_below(self.0.path())
-    }
-}
-
-fn host_below(dir: &Path) -> Host {
-    let root = Root::tree(dir).expect("tree");
-    read(&Reader::new(&root))
-}
+use tree::{Tree, host_below};
 
 fn set(list: &str) -> CpuSet {
     CpuSet::parse_list(list, None).expect("list")

@@ -202,6 +202,42 @@ pub struct Nic {
     pub mac: Option<String>,
     /// Whether libvma can drive it (mlx5_core, mlx4_core/mlx4_en) or only the kernel stack.
     pub vma_capable: bool,
+    /// Its PCI Express link; `None` where it has none, or the device does not tell of it.
+    pub pcie: Option<PcieLink>,
+    /// How often the link came or went since the device appeared.
+    pub carrier_changes: Option<u64>,
+    /// Counters of packets that were lost, by the kernel's name; a counter that cannot be read is absent.
+    pub drops: BTreeMap<String, u64>,
+    /// How much each of these grew between two readings a moment apart; `None` where one reading was enough.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drops_since: Option<BTreeMap<String, u64>>,
+    /// The interfaces above it, the nearest first: a bond, a bridge, a VLAN, and what is above these.
+    pub uppers: Vec<String>,
+    /// What of the operator's would be cut off while the link is down, in words: "the default route", "this ssh session
+    /// (10.0.0.5)". Known of the live machine only.
+    pub carries: Vec<String>,
+}
+
+/// The PCI Express link of a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
+pub struct PcieLink {
+    /// The end of the device.
+    pub device: PcieEnd,
+    /// The other end, the bridge above it: a root port, or the port of a switch. `None` where none tells.
+    pub bridge: Option<PcieEnd>,
+}
+
+/// One end of a PCI Express link: what the link runs at, and the most that this end can do. `None`: unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
+pub struct PcieEnd {
+    /// Millions of transfers a second on each lane: 8000 where lspci says 8GT/s.
+    pub speed_mtps: Option<u32>,
+    /// Lanes in use.
+    pub width: Option<u32>,
+    /// The highest speed of this end.
+    pub max_speed_mtps: Option<u32>,
+    /// The most lanes of this end.
+    pub max_width: Option<u32>,
 }
 
 /// The interrupts of devices.

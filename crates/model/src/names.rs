@@ -169,6 +169,21 @@ mod tests {
     }
 
     #[test]
+    fn knows_a_pci_address() {
+        assert!(is_pci_address("0000:3b:00.0") && is_pci_address("10000:e1:00.0"));
+        for other in [
+            "pci0000:00",
+            "virtio1",
+            "",
+            "0000:3b:00",
+            "0000:3b:00.0.1",
+            "0000:3b:zz.0",
+        ] {
+            assert!(!is_pci_address(other), "{other}");
+        }
+    }
+
+    #[test]
     fn the_first_separator_of_a_sysctl_decides() {
         let path = |text: &str| text.parse::<SysctlKey>().expect(text).path();
         assert_eq!(path("vm.swappiness"), "vm/swappiness");

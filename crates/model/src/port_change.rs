@@ -68,6 +68,11 @@ impl PortChange {
         matches!(self, Self::Channels(_) | Self::Rings(_) | Self::Flags(_))
     }
 
+    /// Whether the link may go down for it: drivers rebuild the queues, reset the card or negotiate the link anew.
+    pub fn may_cut_link(&self) -> bool {
+        self.rebuilds() || matches!(self, Self::Pause(_) | Self::Eee(_))
+    }
+
     /// Whether it changes nothing.
     pub fn is_empty(&self) -> bool {
         match self {

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use hftune_model::ethtool::{
-    Channels, Coalesce, Eee, Features, LinkModes, LinkState, Pause, Port, Rings, TimeStamping, Told,
+    Channels, Coalesce, Eee, Features, LinkModes, LinkState, Pause, PauseFrames, Port,
+    PrivateFlags, Rings, StampingNow, TimeStamping, Told,
 };
-use hftune_model::host::Nic;
+use hftune_model::host::{Nic, PcieEnd, PcieLink};
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
@@ -95,21 +96,83 @@ fn facts(nic: &Nic, port: &Port) -> Vec<(&'static str, String)> {
     } else {
         "no, kernel stack only"
     };
-    vec![
+    let mut facts = vec![
         ("state", or_dash(nic.state.clone())),
         ("link", words(&port.link_state, |state| link_state(*state))),
         ("speed", words(&port.link_modes, link_modes)),
+        (
+            "link changes",
+            or_dash(nic.carrier_changes.map(|n| n.to_string())),
+        ),
+        ("lost packets", lost(&nic.drops)),
+        ("carries", nic.carries.join(", ")),
+        ("part of", nic.uppers.join(", ")),
         ("driver", or_dash(nic.driver.clone())),
         ("device", or_dash(Some(device.join(" ")))),
+        ("PCI Express", nic.pcie.map_or_else(String::new, pcie)),
         ("VMA", vma.to_owned()),
         ("rings", words(&port.rings, rings)),
         ("channels", words(&port.channels, channels)),
         ("coalescing", words(&port.coalesce, coalesce)),
         ("offloads", words(&port.features, offloads)),
+        ("flags", private_flags(&port.flags)),
         ("pause", words(&port.pause, |told| pause(*told))),
+        ("pause frames", value(&port.pause_frames, pause_frames)),
         ("EEE", words(&port.eee, eee)),
         ("time stamps", words(&port.time_stamping, time_stamping)),
-    ]
+        ("stamping", value(&port.stamping, stamping)),
+    ];
+    // What a port does not have is left out where most ports do not have it.
+    facts.retain(|(_, value)| !value.is_empty());
+    facts
+}
+
+/// The counters that are not zero. `--json` has all.
+fn lost(drops: &BTreeMap<String, u64>) -> String {
+    let some = drops.iter().filter(|(_, count)| **count > 0);
+    let some: Vec<String> = some
+        .map(|(name, count)| format!("{name} {count}"))
+        .collect();
+    match some.as_slice() {
+        [] if drops.is_empty() => "-".to_owned(),
+        [] => "none".to_owned(),
+        some => some.join(", "),
+    }
+}
+
+/// "8 GT/s x8 of 16 GT/s x16, slot 8 GT/s x8": at what the link runs, and the most of either end.
+fn pcie(link: PcieLink) -> String {
+    let end = |speed: Option<u32>, width: Option<u32>| {
+        let speed = speed.map(|speed| format!("{} GT/s", f64::from(speed) / 1000.0));
+        let width = width.map(|width| format!("x{width}"));
+        let words: Vec<String> = speed.into_iter().chain(width).collect();
+        (!words.is_empty()).then(|| words.join(" "))
+    };
+    let most = |end_of: PcieEnd| end(end_of.max_speed_mtps, end_of.max_width);
+    let now = end(link.device.speed_mtps, link.device.width);
+    let mut text = now.unwrap_or_else(|| "unknown".to_owned());
+    if let Some(most) = most(link.device) {
+        let _ = write!(text, " of {most}");
+    }
+    if let Some(slot) = link.bridge.and_then(most) {
+        let _ = write!(text, ", slot {slot}");
+    }
+    text
+}
+
+/// Nothing where the driver has none.
+fn private_flags(flags: &Told<PrivateFlags>) -> String {
+    let list = |flags: &PrivateFlags| {
+        let flags = flags.iter();
+        flags
+            .map(|(name, on)| format!("{name} {}", on_off(*on)))
+            .collect()
+    };
+    match flags {
+        Told::Unsupported => String::new(),
+        Told::Value(flags) if flags.is_empty() => String::new(),
+        flags => words(flags, list),
+    }
 }
 
 fn or_dash(text: Option<String>) -> String {
@@ -220,6 +283,30 @@ fn pause(pause: Pause) -> Vec<String> {
     .collect()
 }
 
+/// The value of what few ports have, else nothing.
+fn value<T>(told: &Told<T>, words: impl Fn(&T) -> Vec<String>) -> String {
+    told.value()
+        .map_or_else(String::new, |told| words(told).join(", "))
+}
+
+/// Counts since the driver was loaded.
+fn pause_frames(frames: &PauseFrames) -> Vec<String> {
+    let count = |name: &str, count: Option<u64>| count.map(|count| format!("{name} {count}"));
+    [count("received", frames.rx), count("sent", frames.tx)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// What of the time stamps is turned on.
+fn stamping(now: &StampingNow) -> Vec<String> {
+    let on = |name: &str, word: &Option<String>| word.as_ref().map(|word| format!("{name} {word}"));
+    [on("sent", &now.tx), on("received", &now.rx_filter)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
 fn eee(eee: &Eee) -> Vec<String> {
     let state = eee.enabled.map(|enabled| match eee.active {
         Some(true) if enabled => "on, active".to_owned(),
@@ -278,6 +365,25 @@ mod tests {
             node: Some(1),
             speed_mbps: Some(25_000),
             state: Some("up".to_owned()),
+            pcie: Some(PcieLink {
+                device: PcieEnd {
+                    speed_mtps: Some(2500),
+                    width: Some(8),
+                    max_speed_mtps: Some(16_000),
+                    max_width: Some(16),
+                },
+                bridge: Some(PcieEnd {
+                    max_speed_mtps: Some(8000),
+                    max_width: Some(8),
+                    ..PcieEnd::default()
+                }),
+            }),
+            carrier_changes: Some(3),
+            drops: [("rx_dropped", 12), ("rx_errors", 0), ("tx_dropped", 1)]
+                .map(|(name, count)| (name.to_owned(), count))
+                .into(),
+            uppers: vec!["bond0".to_owned(), "bond0.7".to_owned()],
+            carries: vec!["the default route".to_owned()],
             ..Nic::default()
         }
     }
@@ -309,6 +415,7 @@ mod tests {
             }),
             features: Told::Value(features.map(|(name, of)| (name.to_owned(), of)).into()),
             eee: Told::Unsupported,
+            flags: Told::Value([("link-down-on-close".to_owned(), true)].into()),
             link_modes: Told::Value(LinkModes {
                 speed_mbps: Some(25_000),
                 autoneg: Some(false),
@@ -316,6 +423,25 @@ mod tests {
             }),
             ..Port::unknown("nobody knows")
         }
+    }
+
+    #[test]
+    fn what_a_port_does_not_have_or_nobody_counts_is_not_shown_as_none() {
+        let (nic, port) = (Nic::default(), Port::default());
+        let facts = facts(&nic, &port);
+        let value = |key: &str| {
+            let found = facts.iter().find(|(name, _)| *name == key);
+            found.map(|(_, value)| value.as_str())
+        };
+        assert_eq!(value("lost packets"), Some("-"));
+        assert_eq!(value("link changes"), Some("-"));
+        assert_eq!(value("flags"), Some("unknown: nobody asked"));
+        for absent in ["carries", "part of", "PCI Express"] {
+            assert_eq!(value(absent), None, "{absent}");
+        }
+        assert_eq!(lost(&[("rx_dropped".to_owned(), 0)].into()), "none");
+        assert_eq!(private_flags(&Told::Unsupported), "");
+        assert_eq!(pcie(PcieLink::default()), "unknown");
     }
 
     #[test]
@@ -328,20 +454,26 @@ mod tests {
         let plain = |text: &str| anstream::adapter::strip_str(text).to_string();
         assert_snapshot!(plain(&show(&ports, 80)), @r"
         ens1f0
-          state        up
-          link         unknown: nobody knows
-          speed        25000 Mbit/s, autoneg off
-          driver       i40e
-          device       0000:3b:00.0 on node 1
-          VMA          no, kernel stack only
-          rings        rx 512 of 4096, tx 512
-          channels     unknown: nobody knows
-          coalescing   adaptive-rx on, rx-usecs 50
-          offloads     rx-gro on, tx-gre-segmentation on [fixed], tx-tcp-segmentation
-                       off [requested on]
-          pause        unknown: nobody knows
-          EEE          not supported
-          time stamps  unknown: nobody knows
+          state         up
+          link          unknown: nobody knows
+          speed         25000 Mbit/s, autoneg off
+          link changes  3
+          lost packets  rx_dropped 12, tx_dropped 1
+          carries       the default route
+          part of       bond0, bond0.7
+          driver        i40e
+          device        0000:3b:00.0 on node 1
+          PCI Express   2.5 GT/s x8 of 16 GT/s x16, slot 8 GT/s x8
+          VMA           no, kernel stack only
+          rings         rx 512 of 4096, tx 512
+          channels      unknown: nobody knows
+          coalescing    adaptive-rx on, rx-usecs 50
+          offloads      rx-gro on, tx-gre-segmentation on [fixed], tx-tcp-segmentation
+                        off [requested on]
+          flags         link-down-on-close on
+          pause         unknown: nobody knows
+          EEE           not supported
+          time stamps   unknown: nobody knows
         ");
         assert_snapshot!(plain(&list(&ports, 100)), @r"
         PORT    STATE  MBIT/S  NODE  DRIVER  PCI           VMA  RINGS
@@ -353,6 +485,9 @@ mod tests {
         assert_eq!(told["rings"]["value"]["rx_max"], 4096);
         assert_eq!(told["eee"], "unsupported");
         assert_eq!(told["pause"]["unknown"], "nobody knows");
+        assert_eq!(one["ports"][0]["drops"]["rx_errors"], 0);
+        assert_eq!(one["ports"][0]["pcie"]["bridge"]["max_width"], 8);
+        assert_eq!(one["ports"][0]["carries"][0], "the default route");
         assert!(list(&[], 80).starts_with("no network port"));
     }
 }

@@ -43,6 +43,7 @@ impl Tuned {
 
 /// The result in words: what was changed, what the links did, and what is not as the profile has it.
 pub fn human(
+    profile: &str,
     tuned: &Tuned,
     not_made: &[NotDone],
     findings: &[Finding],
@@ -65,6 +66,6 @@ pub fn human(
         };
     }
     out.push('\n');
-    out.push_str(&verify::human("ports", findings, told, &[], width));
+    out.push_str(&verify::human(profile, findings, told, &[], width));
     out
 }

@@ -9,6 +9,7 @@ pub mod exec;
 pub mod identity;
 pub mod lock;
 mod memory;
+pub mod network;
 pub mod reader;
 pub mod record;
 pub mod replay;

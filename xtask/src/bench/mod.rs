@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: whole processes side by side in one run. Ratios are what counts; the machine is noisy.
 
 mod floor_program;
+mod nic;
 mod scale;
 mod scale_tree;
 mod verify;
@@ -26,13 +27,17 @@ enum What {
     /// `hftune plan` and `verify` on a machine of 256 CPUs, 4000 interrupts and 16 ports, against a program that only
     /// reads the same files; and the cost of a file from 1000 to 10 000 files
     Scale,
+    /// `hftune nic show` against the ethtool commands that show the same, on the ports there are and on 16 in a network
+    /// namespace
+    Nic(nic::Args),
 }
 
 /// Runs one benchmark and prints its table.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    match args.what {
+    match &args.what {
         What::Verify => verify::run(),
         What::Scale => scale::run(),
+        What::Nic(args) => nic::run(args),
     }
 }
 

@@ -22,6 +22,7 @@ mod recipe;
 mod scenario;
 mod scenario_bls;
 mod scenario_main;
+mod scenario_nic;
 mod scenario_stock;
 mod snapshot;
 mod steps;
@@ -58,6 +59,11 @@ enum Job {
     },
     /// Run the main job where GRUB reads /boot/loader/entries, a new kernel's entry included
     Bls {
+        #[command(flatten)]
+        binary: Binary,
+    },
+    /// Tune network ports, undo it in every way, reboot, roll back
+    Nic {
         #[command(flatten)]
         binary: Binary,
     },
@@ -116,6 +122,15 @@ pub fn run_bls() -> Result<ExitCode> {
     })
 }
 
+/// Runs the scenario of the network ports with a freshly built hftune, as `cargo xtask test` does.
+pub fn run_nic() -> Result<ExitCode> {
+    run(Args {
+        job: Job::Nic {
+            binary: Binary { binary: None },
+        },
+    })
+}
+
 /// Runs the lab.
 pub fn run(args: Args) -> Result<ExitCode> {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
@@ -149,6 +164,14 @@ pub fn run(args: Args) -> Result<ExitCode> {
             let logs = root.join("bls");
             let all_held =
                 guest::with_one_retry(&logs, || scenario_bls::run(&image, &binary, &logs))?;
+            Ok(judge(all_held))
+        }
+        Job::Nic { binary } => {
+            let binary = binary.get()?;
+            let image = prepare(Menu::GrubCfg, &root)?;
+            let logs = root.join("nic");
+            let all_held =
+                guest::with_one_retry(&logs, || scenario_nic::run(&image, &binary, &logs))?;
             Ok(judge(all_held))
         }
         Job::Image => {

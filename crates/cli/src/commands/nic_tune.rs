@@ -97,7 +97,14 @@ pub(super) fn run(root: &Root, options: &Options<'_>) -> Result<Answer> {
             .filter(|f| !matches!(f.verdict, Verdict::Ok))
             .cloned()
             .collect();
-        human(&tuned, &not_made, &findings, &told, terminal::width())
+        human(
+            &after.resolved.profile.name,
+            &tuned,
+            &not_made,
+            &findings,
+            &told,
+            terminal::width(),
+        )
     })
     .code(code))
 }
@@ -108,20 +115,19 @@ fn choose<'h>(
     nics: &'h [Port],
     names: Option<&Vec<String>>,
 ) -> Result<(Vec<&'h Port>, Vec<Error>)> {
-    let all: Vec<&Port> = nics.iter().collect();
     let Some(names) = names else {
-        if all.is_empty() {
+        if nics.is_empty() {
             return Err(Error::new(
                 Kind::Missing,
                 "no network port has a device behind it",
             ));
         }
-        return Ok((all, Vec::new()));
+        return Ok((nics.iter().collect(), Vec::new()));
     };
     let mut ports: Vec<&Port> = Vec::new();
     let mut refused = Vec::new();
     for name in names {
-        match super::nic::find(root, &all, name) {
+        match host::named_port(root, nics, name) {
             Ok(port) if ports.iter().any(|known| known.name == port.name) => {}
             Ok(port) => ports.push(port),
             Err(e) => refused.push(e),

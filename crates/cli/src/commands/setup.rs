@@ -1,7 +1,7 @@
 //! `hftune setup`
 
 use hftune_engine::machine::{Machine, installed_binary};
-use hftune_engine::{apply, journal};
+use hftune_engine::{apply, cut_links, journal};
 use hftune_model::finding::{Finding, Proof, Verdict};
 use hftune_model::plan::{Plan, Step};
 use hftune_model::setting::Artifact;
@@ -41,6 +41,7 @@ pub(super) fn run(root: &Root, args: &ChoiceArgs, yes: bool, json: bool) -> Resu
     let mut not_made = Vec::new();
     if plan.steps.is_empty() || yes {
         // Otherwise the plan that is shown tells them.
+        terminal::warn(&cut_links::warnings(&plan.steps, &machine.host.nics));
         terminal::warn(&machine.warnings);
     }
     if !plan.steps.is_empty() {

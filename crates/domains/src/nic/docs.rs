@@ -157,7 +157,74 @@ pub(super) const DOCS: &[Doc] = &[
         read: READ,
         source: "the driver's own documentation; Linux drivers/net/ethernet",
     },
+    Doc {
+        id: "nic/IF/link",
+        what: "Whether the link is up, in full duplex, at the highest speed that both ends offer.",
+        why: "A cable or a transceiver that is going bad, and a switch port that is set by hand, show as a slower link: every \
+              packet takes longer on the wire.",
+        trade_off: NO_CHANGE,
+        read: "live: whether there is a link; effect: its speed and duplex, and what both ends offer, over netlink. saved: \
+               nothing is.",
+        source: SOURCE,
+    },
+    Doc {
+        id: "nic/IF/pcie",
+        what: "Whether the PCI Express link of the port runs at the speed and width of which the card is capable.",
+        why: "A card in a slot with fewer lanes, or that came up slower after a bad contact, takes longer to move each packet \
+              to memory.",
+        trade_off: "None: it is a finding; the remedy is another slot, or seating the card anew. Where the slot can do no \
+                    more, it is told as rounded.",
+        read: "live and effect: current_link_* and max_link_* of the device and of the bridge above it. saved: nothing is.",
+        source: "Linux Documentation/ABI/testing/sysfs-bus-pci; drivers/pci/pci-sysfs.c",
+    },
+    Doc {
+        id: "nic/IF/node",
+        what: "Whether an isolated CPU is on the port's NUMA node.",
+        why: "The application that serves the port belongs there: from another node each packet crosses to it.",
+        trade_off: "None: it is a finding. cpus.nics in the profile has the isolated CPUs chosen near a port.",
+        read: "live and effect: numa_node of the device against the plan's isolated CPUs. saved: nothing is.",
+        source: "Linux Documentation/ABI/testing/sysfs-bus-pci",
+    },
+    Doc {
+        id: "nic/IF/irqs",
+        what: "Whether the port's interrupts fire on the CPUs that serve the OS.",
+        why: "As for irq/NAME, of which it is the sum for one port.",
+        trade_off: "None: irq-affinity.service moves them.",
+        read: "saved: irq-affinity.service; live: every smp_affinity_list of the device; effect: every \
+               effective_affinity_list. Interrupts that nobody can move are left out.",
+        source: "Linux Documentation/core-api/irq/irq-affinity.rst",
+    },
+    Doc {
+        id: "nic/IF/drops",
+        what: "Whether the port loses packets.",
+        why: "A packet that is lost is later by a retransmission, or never comes.",
+        trade_off: "None: it is a finding. rx_missed_errors asks for a longer ring or quicker interrupts, rx_crc_errors for \
+                    another cable; rx_dropped counts packets of protocols that nobody listens to, too.",
+        read: "live and effect: the counters of /sys/class/net/IF/statistics; where one is not zero, twice, 100 ms apart: \
+               those that grow are told. saved: nothing is.",
+        source: "Linux Documentation/networking/statistics.rst",
+    },
+    Doc {
+        id: "nic/IF/time-stamps",
+        what: "Where the port can take time stamps, and its clock.",
+        why: "Stamps of the hardware tell when a packet was on the wire, those of software when the kernel came to it.",
+        trade_off: NO_CHANGE,
+        read: "live: the driver's own answer over netlink (ethtool -T shows the same). What an application has turned on is not \
+               asked. saved: nothing is.",
+        source: "Linux Documentation/networking/timestamping.rst",
+    },
+    Doc {
+        id: "nic/IF/stack",
+        what: "Whether libvma can go past the kernel on this port.",
+        why: "It tells which of the two ways to a packet is open on the port.",
+        trade_off: NO_CHANGE,
+        read: "live and effect: the driver of the port. saved: nothing is.",
+        source: "NVIDIA Messaging Accelerator (VMA) documentation, system requirements",
+    },
 ];
+
+/// What a check costs.
+const NO_CHANGE: &str = "None: it is looked at, and nothing is changed.";
 
 /// The words of a knob.
 pub(super) fn of(knob: &Knob) -> &'static Doc {
@@ -185,6 +252,11 @@ pub(super) fn of(knob: &Knob) -> &'static Doc {
 /// The words of the units.
 pub(super) fn service() -> &'static Doc {
     find("service")
+}
+
+/// The words of a check.
+pub(super) fn check(what: &str) -> &'static Doc {
+    find(what)
 }
 
 fn find(what: &str) -> &'static Doc {

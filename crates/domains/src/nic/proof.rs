@@ -8,7 +8,7 @@ use hftune_model::setting::Setting;
 use hftune_sys::Reader;
 
 use super::aim::{self, Aim, Goal, on_off};
-use super::{owner, service};
+use super::{checks, owner, service};
 use crate::Context;
 
 /// The proofs of one setting of the domain.
@@ -37,6 +37,9 @@ pub(super) fn of(setting: &Setting, cx: &Context<'_>, reader: &Reader<'_>) -> Pr
             effect: running,
             fix: None,
         };
+    }
+    if let Some(check) = checks::of(what) {
+        return checks::prove(check, device, cx, reader);
     }
     let (Ok(knob), Some(port)) = (what.parse::<Knob>(), cx.host.ports.get(name)) else {
         return gone("the kernel was not asked");

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hftune_model::names::is_pci_address;
+
 use super::facts::{Facts, number_after};
 use super::irqs::InterruptLine;
-use super::nics::is_pci_address;
 
 const PCI: &str = "/sys/bus/pci/devices";
 

@@ -4,9 +4,11 @@
 //! named in [`Host::unread`] and is not taken for a fact. No process is started.
 
 mod boot_loader;
+mod carries;
 mod claims;
 mod cpus;
 mod distribution;
+mod drops;
 mod facts;
 mod ini;
 mod irq_devices;
@@ -14,10 +16,12 @@ mod irqs;
 mod kernel;
 mod link_files;
 mod memory;
+mod named_port;
 mod network_manager;
 mod nics;
 mod nodes;
 mod other_loaders;
+mod pcie;
 mod ports;
 mod rps;
 mod services;
@@ -25,9 +29,12 @@ mod shell_words;
 mod staged_deployment;
 mod tasks;
 mod tuned;
+mod uppers;
 mod virtualization;
 mod workqueues;
 
+pub(crate) use drops::watch as watch_drops;
+pub use named_port::named_port;
 pub use ports::ports;
 
 pub use irqs::{InterruptLine, counts_now, effective_now, parse_interrupts};
@@ -49,7 +56,9 @@ pub(crate) fn boot_loader(reader: &Reader<'_>) -> BootLoader {
 /// The network ports, alone, and what of them could not be read.
 pub fn nics(reader: &Reader<'_>) -> (Vec<Nic>, Vec<String>) {
     let facts = Facts::new(reader);
-    (nics::read(&facts), facts.into_unread())
+    let mut nics = nics::read(&facts);
+    carries::note(reader.root(), &mut nics);
+    (nics, facts.into_unread())
 }
 
 /// What this machine is, read through `reader`.
@@ -68,7 +77,8 @@ pub fn read(reader: &Reader<'_>) -> Host {
     let kernel = kernel::read(&facts);
     let distribution = distribution::read(&facts);
     let tasks = tasks::read(&facts);
-    let nics = nics::read(&facts);
+    let mut nics = nics::read(&facts);
+    carries::note(reader.root(), &mut nics);
     let (services, of_tuned) = services::read(&facts, &tasks, &cpus, &kernel);
     let mut port_settings_unread = Vec::new();
     let mut port_settings = network_manager::read(&facts, &mut port_settings_unread);

@@ -1,21 +1,56 @@
 //! Network ports with a device behind them, from `/sys/class/net` (Documentation/ABI/testing/sysfs-class-net).
 
+use std::collections::BTreeSet;
+
 use hftune_model::host::Nic;
+use hftune_model::names::is_pci_address;
 
 use super::facts::Facts;
+use super::{drops, pcie, uppers};
 
 const NET: &str = "/sys/class/net";
+
+const BUS: &str = "/sys/bus/pci/devices";
 
 /// Drivers of ports that libvma can drive: ConnectX-4 and later, ConnectX-3.
 const VMA_DRIVERS: &[&str] = &["mlx5_core", "mlx4_core", "mlx4_en"];
 
 pub(super) fn read(facts: &Facts<'_>) -> Vec<Nic> {
-    facts
+    let mut nics: Vec<Nic> = facts
         .list(NET)
         .iter()
         .filter(|name| facts.root().exists(format!("{NET}/{name}/device")))
         .map(|name| nic(facts, name))
-        .collect()
+        .collect();
+    tell_apart(facts, &mut nics);
+    nics
+}
+
+/// Gives each port a device of its own, where several have one name for it: ports that a switch in the card stands for are
+/// at the address of the port that leads out of it, and are known by their own names, like pf0vf1
+/// (Documentation/networking/switchdev.rst). What cannot be told apart is known by the name of its interface only.
+fn tell_apart(facts: &Facts<'_>, nics: &mut [Nic]) {
+    let shared = |nics: &[Nic]| -> BTreeSet<String> {
+        let mut seen = BTreeSet::new();
+        let devices = nics.iter().filter_map(|nic| nic.device.as_ref());
+        devices.filter(|at| !seen.insert(*at)).cloned().collect()
+    };
+    let is_in = |nic: &Nic, shared: &BTreeSet<String>| {
+        nic.device.as_ref().is_some_and(|at| shared.contains(at))
+    };
+    let first = shared(nics);
+    for nic in nics.iter_mut().filter(|nic| is_in(nic, &first)) {
+        // EOPNOTSUPP where the driver gives none.
+        let name = facts.word_if_told(&format!("{NET}/{}/phys_port_name", nic.name));
+        // The port that leads out is p0, p1.
+        if let Some(name) = name.filter(|name| name.starts_with("pf") || name.starts_with('c')) {
+            nic.device = nic.pci_address.as_ref().map(|at| format!("{at}#{name}"));
+        }
+    }
+    let still = shared(nics);
+    for nic in nics.iter_mut().filter(|nic| is_in(nic, &still)) {
+        nic.device = None;
+    }
 }
 
 /// The interfaces in `/proc/sys/net/ipv4/conf`, besides the two that stand for all and for later ones.
@@ -33,8 +68,24 @@ fn nic(facts: &Facts<'_>, name: &str) -> Nic {
     let driver = facts.link_name(&format!("{port}/device/driver"));
     let pci = pci_directory(facts, name);
     let pci_file = |file: &str| facts.word(&format!("{}/{file}", pci.as_deref()?));
+    let pci_address = pci
+        .as_deref()
+        .and_then(|pci| pci.rsplit('/').next())
+        .map(str::to_owned);
+    // The first port is 0, and so is that of a driver that does not tell (Documentation/ABI/testing/sysfs-class-net).
+    let number = facts.number::<u32>(&format!("{port}/dev_port"));
     Nic {
-        device: None, // TEMP
+        device: pci_address.as_ref().map(|at| match number {
+            Some(number) if number > 0 => format!("{at}#{number}"),
+            _ => at.clone(),
+        }),
+        pcie: pci.as_deref().and_then(|pci| pcie::read(facts, pci)),
+        carrier_changes: facts.number(&format!("{port}/carrier_changes")),
+        drops: drops::read(facts, name),
+        drops_since: None,
+        uppers: uppers::above(facts, name),
+        // Filled in where it is known.
+        carries: Vec::new(),
         vma_capable: driver
             .as_deref()
             .is_some_and(|driver| VMA_DRIVERS.contains(&driver)),
@@ -46,10 +97,7 @@ fn nic(facts: &Facts<'_>, name: &str) -> Nic {
             .as_deref()
             .and_then(|pci| facts.number::<i32>(&format!("{pci}/numa_node")))
             .and_then(|node| u32::try_from(node).ok()),
-        pci_address: pci
-            .as_deref()
-            .and_then(|pci| pci.rsplit('/').next())
-            .map(str::to_owned),
+        pci_address,
         // EINVAL while the link is down, or -1.
         speed_mbps: facts
             .word_if_told(&format!("{port}/speed"))
@@ -76,7 +124,13 @@ fn pci_directory(facts: &Facts<'_>, name: &str) -> Option<String> {
     }
     // A copied tree may have a directory in place of the link.
     let device = facts.link_name(&format!("{NET}/{name}/device"))?;
-    is_pci_address(&device).then(|| format!("/sys/bus/pci/devices/{device}"))
+    is_pci_address(&device).then(|| {
+        let target = facts.root().link_target(format!("{BUS}/{device}"));
+        let directory = target.map(|target| resolve(BUS, &target));
+        directory
+            .filter(|directory| pci_ancestor(directory) == Some(directory))
+            .unwrap_or_else(|| format!("{BUS}/{device}"))
+    })
 }
 
 /// The path of a link's target, with its dots resolved as text.
@@ -109,17 +163,6 @@ fn pci_ancestor(path: &str) -> Option<&str> {
     }
 }
 
-/// Whether it is like 0000:3b:00.0; a domain behind a VMD controller has more than four digits.
-pub(super) fn is_pci_address(name: &str) -> bool {
-    let mut parts = name.split([':', '.']);
-    let mut hex = |least: usize, most: usize| {
-        parts.next().is_some_and(|part| {
-            (least..=most).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_hexdigit())
-        })
-    };
-    hex(4, 8) && hex(2, 2) && hex(2, 2) && hex(1, 1) && parts.next().is_none()
-}
-
 fn hexadecimal(id: &str) -> &str {
     id.strip_prefix("0x").unwrap_or(id)
 }
@@ -142,21 +185,6 @@ mod tests {
         );
         assert_eq!(pci("../../devices/virtual/net/lo"), None);
         assert_eq!(pci("../../../../../.."), None);
-    }
-
-    #[test]
-    fn knows_a_pci_address() {
-        assert!(is_pci_address("0000:3b:00.0") && is_pci_address("10000:e1:00.0"));
-        for other in [
-            "pci0000:00",
-            "virtio1",
-            "",
-            "0000:3b:00",
-            "0000:3b:00.0.1",
-            "0000:3b:zz.0",
-        ] {
-            assert!(!is_pci_address(other), "{other}");
-        }
     }
 
     proptest! {

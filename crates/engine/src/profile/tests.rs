@@ -237,7 +237,7 @@ fn errors_name_the_file_the_line_and_what_was_expected() {
     did you mean "enabled"?
     "#);
     insta::assert_snapshot!(refused("[trp]\nx = 1\n"), @r#"
-    /etc/hftune/profile.toml:1: unknown key "trp": expected name, description, cpus, sysctl, boot, hugepages, thp, power, irq, threads, rps, workqueue, services, limits
+    /etc/hftune/profile.toml:1: unknown key "trp": expected name, description, cpus, sysctl, boot, hugepages, thp, power, irq, threads, rps, workqueue, nic, services, limits
       |
     1 | [trp]
       |  ^^^
@@ -516,5 +516,66 @@ proptest! {
         prop_assert_eq!(&profile.sysctl[&"vm.swappiness".parse().unwrap()], &SysctlValue::Number(swappiness));
         prop_assert_eq!(profile.limits.rtprio, rtprio);
         prop_assert_eq!(profile.hugepages.count, pages);
+    }
+}
+
+#[test]
+fn the_section_that_is_nearest_to_a_port_wins() {
+    use hftune_model::host::Nic as Port;
+    use hftune_model::profile::nic::Wanted;
+
+    let text = "[nic]\nports = [\"ens1f0\"]\n[nic.all]\nring-rx = 2048\n[nic.driver.i40e]\nring-tx = \"max\"\n\
+                [nic.pci.\"0000:3b:00.0\"]\nring-rx = 1024\npause-rx = false\n[nic.port.\"a.b\"]\nring-rx = 512\neee = false\n";
+    let resolved = loaded(&[("profile.toml", text)]);
+    assert!(
+        resolved
+            .origins
+            .contains_key("nic.pci.0000:3b:00.0.ring-rx")
+    );
+    let port = |name: &str, driver: &str, address: &str| Port {
+        name: name.to_owned(),
+        driver: Some(driver.to_owned()),
+        pci_address: Some(address.to_owned()),
+        ..Port::default()
+    };
+    let wanted = |port: &Port, knob: &str| {
+        let wanted = resolved.profile.nic.of(port);
+        wanted.get(&knob.parse().expect("knob")).copied()
+    };
+    let other = port("ens9", "igb", "0000:3c:00.0");
+    assert_eq!(wanted(&other, "ring-rx"), Some(Wanted::Number(2048)));
+    assert_eq!(wanted(&other, "ring-tx"), Some(Wanted::Number(4096)));
+    assert_eq!(wanted(&other, "pause-rx"), None);
+    let near = port("a.b", "i40e", "0000:3b:00.0");
+    assert_eq!(wanted(&near, "ring-rx"), Some(Wanted::Number(512)));
+    assert_eq!(wanted(&near, "ring-tx"), Some(Wanted::Most));
+    assert_eq!(wanted(&near, "pause-rx"), Some(Wanted::Switch(false)));
+    assert_eq!(wanted(&near, "eee"), Some(Wanted::Switch(false)));
+}
+
+#[test]
+fn what_no_port_can_be_set_to_is_refused_with_its_line() {
+    for (text, line, expected) in [
+        ("[nic.all]\nring-rxx = 1\n", 2, "did you mean \"ring-rx\"?"),
+        (
+            "[nic.all]\nring-rx = 0\n",
+            2,
+            "a whole number, \"max\" or \"keep\"",
+        ),
+        ("[nic.all]\nfeature-gro = 1\n", 2, "true, false or \"keep\""),
+        (
+            "[nic.all]\ncoalesce-rx-usecs = \"max\"\n",
+            2,
+            "not negative",
+        ),
+        ("[nic]\nports = [\"a/b\"]\n", 2, "is no port"),
+        ("[nic.pci.\"3b:00.0\"]\nring-rx = 1\n", 1, "domain and all"),
+        ("[nic.port.\"a b\"]\nring-rx = 1\n", 1, "is not the name"),
+    ] {
+        let error = refused(text);
+        assert!(
+            error.contains(expected) && error.contains(&format!("profile.toml:{line}:")),
+            "{text}\n{error}"
+        );
     }
 }

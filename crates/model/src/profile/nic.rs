@@ -27,10 +27,13 @@ pub struct Nic {
     /// What every tuned port gets.
     pub all: Knobs,
     /// What ports of a driver get, by its name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub driver: BTreeMap<String, Knobs>,
     /// What the ports at a PCI address get.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub pci: BTreeMap<PciAddress, Knobs>,
     /// What the port of a name gets.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub port: BTreeMap<IfName, Knobs>,
 }
 

@@ -136,6 +136,13 @@ impl<'b> Attributes<'b> {
             .transpose()
     }
 
+    /// A number of eight bytes; `None` where it is not there.
+    pub(super) fn u64(&self, kind: u16) -> Result<Option<u64>> {
+        self.find(kind)
+            .map(|value| netlink_packet_core::parse_u64(value).map_err(|e| malformed(&e)))
+            .transpose()
+    }
+
     /// A number of two bytes; `None` where it is not there.
     pub(super) fn u16(&self, kind: u16) -> Result<Option<u16>> {
         self.find(kind)
@@ -168,6 +175,11 @@ impl<'b> Attributes<'b> {
         Self::parse(self.bytes(kind))
     }
 
+    /// The attributes inside each attribute that there is.
+    pub(super) fn all(&self) -> impl Iterator<Item = Result<Self>> {
+        self.0.iter().map(|(_, value)| Self::parse(value))
+    }
+
     /// The attributes inside each one of this kind.
     pub(super) fn nests(&self, kind: u16) -> impl Iterator<Item = Result<Self>> {
         self.0
@@ -192,45 +204,79 @@ pub(super) enum Message<'b> {
 
 /// That the kernel refused a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub struct Refusal {
     /// The error number, positive.
     pub errno: i32,
     /// Why, in the words of the kernel or the driver (`NLMSGERR_ATTR_MSG`).
     pub why: Option<String>,
 }
 
-/// The messages of one datagram that answer the request of that number.
-pub(super) fn messages(datagram: &[u8], sequence: u32) -> Result<Vec<Message<'_>>> {
+/// One netlink message with its header taken apart.
+pub(super) struct Part<'b> {
+    /// The family, or one of the types that all families share.
+    pub kind: u16,
+    flags: u16,
+    sequence: u32,
+    /// What is behind the header.
+    pub payload: &'b [u8],
+}
+
+impl<'b> Part<'b> {
+    /// The command of generic netlink.
+    pub(super) fn command(&self) -> Option<u8> {
+        self.payload.first().copied()
+    }
+
+    /// The attributes behind the header of generic netlink.
+    pub(super) fn attributes(&self) -> Result<Attributes<'b>> {
+        Attributes::parse(self.payload.get(GENERIC_HEADER..).unwrap_or_default())
+    }
+}
+
+/// The messages in one datagram, whoever asked for them.
+pub(super) fn parts(datagram: &[u8]) -> Result<Vec<Part<'_>>> {
     let mut found = Vec::new();
     let mut rest = datagram;
     while !rest.is_empty() {
         let message = NetlinkBuffer::new_checked(rest).map_err(|e| malformed(&e))?;
         let length = message.length() as usize;
-        let payload = &rest[NETLINK_HEADER..length];
-        if message.sequence_number() == sequence {
-            if message.flags() & NLM_F_DUMP_INTR != 0 {
-                found.push(Message::Interrupted);
-            }
-            match message.message_type() {
-                NLMSG_NOOP => {}
-                NLMSG_ERROR => {
-                    // The request follows, whole or its header only.
-                    let asked = if message.flags() & NLM_F_CAPPED == 0 {
-                        let asked = payload.get(ERRNO..ERRNO + 4).unwrap_or_default();
-                        parse_u32(asked).map_err(|e| malformed(&e))? as usize
-                    } else {
-                        NETLINK_HEADER
-                    };
-                    found.push(end(payload, message.flags(), ERRNO + aligned(asked))?);
-                }
-                NLMSG_DONE => found.push(end(payload, message.flags(), ERRNO)?),
-                _ => {
-                    let attributes = payload.get(GENERIC_HEADER..).unwrap_or_default();
-                    found.push(Message::Answer(Attributes::parse(attributes)?));
-                }
-            }
-        }
+        found.push(Part {
+            kind: message.message_type(),
+            flags: message.flags(),
+            sequence: message.sequence_number(),
+            payload: &rest[NETLINK_HEADER..length],
+        });
         rest = rest.get(aligned(length)..).unwrap_or_default();
+    }
+    Ok(found)
+}
+
+/// The messages of one datagram that answer the request of that number.
+pub(super) fn messages(datagram: &[u8], sequence: u32) -> Result<Vec<Message<'_>>> {
+    let mut found = Vec::new();
+    for part in parts(datagram)? {
+        if part.sequence != sequence {
+            continue;
+        }
+        if part.flags & NLM_F_DUMP_INTR != 0 {
+            found.push(Message::Interrupted);
+        }
+        let payload = part.payload;
+        match part.kind {
+            NLMSG_NOOP => {}
+            NLMSG_ERROR => {
+                // The request follows, whole or its header only.
+                let asked = if part.flags & NLM_F_CAPPED == 0 {
+                    let asked = payload.get(ERRNO..ERRNO + 4).unwrap_or_default();
+                    parse_u32(asked).map_err(|e| malformed(&e))? as usize
+                } else {
+                    NETLINK_HEADER
+                };
+                found.push(end(payload, part.flags, ERRNO + aligned(asked))?);
+            }
+            NLMSG_DONE => found.push(end(payload, part.flags, ERRNO)?),
+            _ => found.push(Message::Answer(part.attributes()?)),
+        }
     }
     Ok(found)
 }
