@@ -182,7 +182,8 @@ fn coalesce(
 ) -> Result<Aim, Refusal> {
     let word = knob.word();
     let coalesce = told(&port.coalesce, "coalescing", device)?;
-    let Some(now) = coalescing(coalesce, knob) else {
+    let taken = |_: &u32| known(device).takes(word, coalesce);
+    let Some(now) = coalescing(coalesce, knob).filter(taken) else {
         let reason = format!("{} takes no {word}", driver(device));
         return not_applicable(with_coalescing(reason, device));
     };
@@ -257,11 +258,12 @@ fn switch(knob: SwitchKnob, on: bool, device: &Device, port: &Port) -> Result<Ai
     let now = match knob {
         S::AdaptiveRx | S::AdaptiveTx => {
             let coalesce = told(&port.coalesce, "coalescing", device)?;
-            if knob == S::AdaptiveRx {
+            let now = if knob == S::AdaptiveRx {
                 coalesce.adaptive_rx
             } else {
                 coalesce.adaptive_tx
-            }
+            };
+            now.filter(|_| known(device).takes(knob.word(), coalesce))
         }
         S::PauseAutoneg | S::PauseRx | S::PauseTx => {
             let pause = told(&port.pause, "pause frames", device)?;

@@ -19,6 +19,8 @@ pub struct Driver {
     rx_ring: Sizes,
     /// Sizes of transmit rings.
     tx_ring: Sizes,
+    /// Values of coalescing that it takes (`supported_coalesce_params`); empty where that is not known.
+    takes: &'static [&'static str],
     /// What is special about its coalescing.
     coalescing: &'static str,
     /// Numbers of coalescing that it refuses.
@@ -154,6 +156,7 @@ const OTHER: Driver = Driver {
         least: 1,
         step: Step::Any,
     },
+    takes: &[],
     coalescing: "",
     refused: &[],
     usecs_step: 1,
@@ -187,6 +190,17 @@ const DRIVERS: &[Driver] = &[
             least: 19,
             step: Step::Any,
         },
+        takes: &[
+            "adaptive-rx",
+            "rx-usecs",
+            "rx-frames",
+            "rx-usecs-irq",
+            "rx-frames-irq",
+            "tx-usecs",
+            "tx-frames",
+            "tx-usecs-irq",
+            "tx-frames-irq",
+        ],
         coalescing: "what turns adaptive coalescing off ignores the numbers of the same request; 0 microseconds is the \
                      shortest time that the card knows, and 0 frames is 1",
         rings: QUEUES,
@@ -201,6 +215,7 @@ const DRIVERS: &[Driver] = &[
         family: "Intel PRO/1000 PCIe",
         rx_ring: multiples(8, 64),
         tx_ring: multiples(8, 64),
+        takes: &["rx-usecs"],
         coalescing: "rx-usecs is of all interrupts, those of sent packets too; 1, 3 and 4 are modes and no times",
         refused: &[(NumberKnob::RxUsecs, &[2..=2, 5..=9, 10_001..=u32::MAX])],
         adaptive_usecs: &[1, 3, 4],
@@ -221,6 +236,7 @@ const DRIVERS: &[Driver] = &[
             least: 256,
             step: Step::PowerDown,
         },
+        takes: &["adaptive-rx", "rx-usecs", "tx-usecs"],
         coalescing: "it takes adaptive-rx but no adaptive-tx, and rounds microseconds down to what the card knows",
         rings: moving(QUEUES),
         channels: moving(QUEUES),
@@ -233,6 +249,14 @@ const DRIVERS: &[Driver] = &[
         family: "Intel 700 series",
         rx_ring: multiples(32, 64),
         tx_ring: multiples(32, 64),
+        takes: &[
+            "adaptive-rx",
+            "adaptive-tx",
+            "rx-usecs",
+            "rx-frames-irq",
+            "tx-usecs",
+            "tx-frames-irq",
+        ],
         coalescing: "it refuses other microseconds while adaptive coalescing is on, and takes a new value at the next \
                      interrupt of each queue",
         refused: &[
@@ -267,6 +291,7 @@ const DRIVERS: &[Driver] = &[
         family: "Intel E800 series",
         rx_ring: multiples(32, 64),
         tx_ring: multiples(32, 64),
+        takes: &["adaptive-rx", "adaptive-tx", "rx-usecs", "tx-usecs"],
         coalescing: "it refuses other microseconds while adaptive coalescing is on; odd ones are told as set, and the \
                      card counts the even number below",
         refused: &[
@@ -287,6 +312,7 @@ const DRIVERS: &[Driver] = &[
         family: "Intel I210, I350 and relatives",
         rx_ring: multiples(8, 64),
         tx_ring: multiples(8, 64),
+        takes: &["rx-usecs", "tx-usecs"],
         coalescing: "it has no adaptive-rx and adaptive-tx: rx-usecs 1 and 3 are its adaptive modes",
         refused: &[
             (NumberKnob::RxUsecs, GIGABIT),
@@ -306,6 +332,7 @@ const DRIVERS: &[Driver] = &[
         family: "Intel I225 and I226",
         rx_ring: multiples(8, 64),
         tx_ring: multiples(8, 64),
+        takes: &["rx-usecs", "tx-usecs"],
         coalescing: "it has no adaptive-rx and adaptive-tx: rx-usecs 1 and 3 are its adaptive modes",
         refused: &[
             (NumberKnob::RxUsecs, GIGABIT),
@@ -325,6 +352,7 @@ const DRIVERS: &[Driver] = &[
         family: "Intel 82599, X540 and X550",
         rx_ring: multiples(8, 64),
         tx_ring: multiples(8, 64),
+        takes: &["rx-usecs", "tx-usecs"],
         coalescing: "it has no adaptive-rx and adaptive-tx: rx-usecs 1 is its adaptive mode; a change between that or \
                      10 and more, and less, resets the card and takes the link down",
         // IXGBE_MAX_EITR >> 2
@@ -352,6 +380,14 @@ const DRIVERS: &[Driver] = &[
             least: 64,
             step: Step::PowerUp,
         },
+        takes: &[
+            "adaptive-rx",
+            "rx-usecs",
+            "rx-frames",
+            "tx-usecs",
+            "tx-frames",
+            "tx-frames-irq",
+        ],
         coalescing: "it takes adaptive-rx but no adaptive-tx, and refuses all coalescing while tx-frames-irq is 0",
         refused: &[(NumberKnob::TxFramesIrq, &[0..=0])],
         negotiates_pause: false,
@@ -382,6 +418,14 @@ const DRIVERS: &[Driver] = &[
             least: 64,
             step: Step::PowerUp,
         },
+        takes: &[
+            "adaptive-rx",
+            "adaptive-tx",
+            "rx-usecs",
+            "rx-frames",
+            "tx-usecs",
+            "tx-frames",
+        ],
         coalescing: "it takes microseconds while adaptive coalescing is on and does not act on them, and what turns it on \
                      or off sets the driver's defaults (16 microseconds, 32 frames) in place of the numbers of the same \
                      request",
@@ -421,6 +465,13 @@ const DRIVERS: &[Driver] = &[
             least: 1024,
             step: Step::Any,
         },
+        takes: &[
+            "adaptive-rx",
+            "rx-usecs",
+            "rx-usecs-irq",
+            "tx-usecs",
+            "tx-usecs-irq",
+        ],
         coalescing: "rx-usecs and tx-usecs have to be equal where queues share interrupts; where rx-usecs stays as it is, \
                      rx-usecs-irq takes its place",
         rings: QUEUES,
@@ -440,6 +491,7 @@ const DRIVERS: &[Driver] = &[
             least: 1,
             step: Step::PowerDown,
         },
+        takes: &["rx-usecs", "rx-frames", "tx-usecs", "tx-frames"],
         coalescing: "microseconds take a host that offers VIRTIO_NET_F_NOTF_COAL; tx-frames 0 or more than 0 can only be \
                      chosen while the port is down",
         rings: QUEUES,
@@ -461,6 +513,7 @@ const DRIVERS: &[Driver] = &[
             least: 32,
             step: Step::PowerDown,
         },
+        takes: &["adaptive-rx", "rx-usecs", "rx-frames", "tx-frames"],
         coalescing: "it takes one of rx-usecs, adaptive-rx and frames, and refuses two; without all three there is no \
                      coalescing, and it needs version 3 of the device",
         sets_channels: false,
@@ -497,6 +550,27 @@ impl Driver {
     pub fn about_coalescing(&self) -> Option<String> {
         (!self.coalescing.is_empty())
             .then(|| format!("{} ({}): {}", self.family, self.name, self.coalescing))
+    }
+
+    /// Whether it takes a value of coalescing, by the knob's word.
+    ///
+    /// Netlink tells only those that a driver takes, and is believed: drivers of newer kernels take more. Where everything
+    /// is told, the kernel was asked by ioctl, and what is 0 there may not be known to the driver at all.
+    pub fn takes(&self, word: &str, told: &Coalesce) -> bool {
+        let switches = [told.adaptive_rx, told.adaptive_tx];
+        let numbers = [
+            told.rx_usecs,
+            told.rx_frames,
+            told.rx_usecs_irq,
+            told.rx_frames_irq,
+            told.tx_usecs,
+            told.tx_frames,
+            told.tx_usecs_irq,
+            told.tx_frames_irq,
+        ];
+        let all_told = switches.iter().all(Option::is_some) && numbers.iter().all(Option::is_some);
+        let word = word.strip_prefix("coalesce-").unwrap_or(word);
+        !all_told || self.takes.is_empty() || self.takes.contains(&word)
     }
 
     /// Whether it refuses a number of coalescing.
@@ -718,6 +792,45 @@ mod tests {
                     let got = driver.coalesced(*knob, usecs);
                     assert_eq!(driver.refuses(*knob, got), driver.refuses(*knob, usecs));
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn by_ioctl_only_what_the_driver_takes_is_believed() {
+        let by_ioctl = Coalesce {
+            adaptive_rx: Some(false),
+            adaptive_tx: Some(false),
+            rx_usecs: Some(3),
+            rx_frames: Some(0),
+            rx_usecs_irq: Some(0),
+            rx_frames_irq: Some(0),
+            tx_usecs: Some(0),
+            tx_frames: Some(0),
+            tx_usecs_irq: Some(0),
+            tx_frames_irq: Some(0),
+            ..Coalesce::default()
+        };
+        let e1000e = of(Some("e1000e"));
+        assert!(e1000e.takes("coalesce-rx-usecs", &by_ioctl));
+        assert!(!e1000e.takes("coalesce-adaptive-rx", &by_ioctl));
+        assert!(of(Some("r8169")).takes("coalesce-adaptive-rx", &by_ioctl));
+        let by_netlink = Coalesce {
+            rx_frames: None,
+            ..by_ioctl
+        };
+        assert!(e1000e.takes("coalesce-adaptive-rx", &by_netlink));
+        // Every word is one of a knob, and what is refused is of what is taken.
+        for driver in DRIVERS {
+            for word in driver.takes {
+                let knob = format!("coalesce-{word}").parse::<Knob>();
+                assert!(
+                    matches!(knob, Ok(Knob::Number(_) | Knob::Switch(_))),
+                    "{word}"
+                );
+            }
+            for (knob, _) in driver.refused {
+                assert!(driver.takes(knob.word(), &by_ioctl), "{}", driver.name);
             }
         }
     }
