@@ -11,7 +11,8 @@ use hftune_model::knob::{Knob, NumberKnob, SwitchKnob};
 use hftune_model::port_change::PortChange;
 use hftune_model::profile::nic::Wanted;
 
-use super::{drivers, features};
+use super::drivers::{self, Driver};
+use super::features;
 
 /// What a knob of a port is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +56,21 @@ impl Aim {
         }
     }
 
+    /// Whether the port has it already.
+    fn reached(&self, knob: &Knob, port: &Port) -> bool {
+        match (&self.goal, knob) {
+            (Goal::Number(goal), Knob::Number(knob)) => number_of(*knob, port) == Some(*goal),
+            (Goal::Switch(goal), knob) => switch_of(knob, port) == Some(*goal),
+            (Goal::Features(members, on), _) => port.features.value().is_some_and(|listed| {
+                let changeable = members.iter().filter(|(_, changeable)| **changeable);
+                changeable
+                    .filter_map(|(name, _)| listed.get(name))
+                    .all(|feature| feature.active == *on)
+            }),
+            _ => false,
+        }
+    }
+
     /// Whether hftune is to write it.
     pub fn is_ours(&self) -> bool {
         self.owner.is_none()
@@ -75,14 +91,21 @@ pub(super) fn of(
     device: &Device,
     port: &Port,
 ) -> Result<Aim, Refusal> {
-    match (knob, wanted) {
+    let mut aim = match (knob, wanted) {
         (Knob::Number(knob), wanted) => number(*knob, wanted, device, port),
         (Knob::Switch(knob), Wanted::Switch(on)) => switch(*knob, on, device, port),
         (Knob::Feature(word), Wanted::Switch(on)) => feature(word, on, port),
         (Knob::Flag(name), Wanted::Switch(on)) => flag(name, on, device, port),
         // The profile's reader refuses it.
         (knob, wanted) => Err((Verdict::NotApplicable, format!("{knob} cannot be {wanted}"))),
+    }?;
+    // Who sees a change planned is told what else it does.
+    if !aim.reached(knob, port) {
+        let about = known(device).about_change(knob);
+        let notes: Vec<String> = aim.note.into_iter().chain(about).collect();
+        aim.note = (!notes.is_empty()).then(|| notes.join("; "));
     }
+    Ok(aim)
 }
 
 fn not_applicable<T>(reason: String) -> Result<T, Refusal> {
@@ -98,10 +121,17 @@ fn told<'p, T>(told: &'p Told<T>, what: &str, device: &Device) -> Result<&'p T, 
     }
 }
 
-/// What is known of the coalescing of a port's driver, to stand behind a reason.
-fn known(device: &Device) -> String {
-    let note = drivers::of(device.driver.as_deref()).coalescing();
-    note.map_or_else(String::new, |note| format!(": {note}"))
+/// What is known of the driver that it does not tell.
+fn known(device: &Device) -> &'static Driver {
+    drivers::of(device.driver.as_deref())
+}
+
+/// A reason, and what is special about the driver's coalescing.
+fn with_coalescing(reason: String, device: &Device) -> String {
+    match known(device).about_coalescing() {
+        Some(about) => format!("{reason}; {about}"),
+        None => reason,
+    }
 }
 
 fn driver(device: &Device) -> &str {
@@ -124,6 +154,9 @@ fn number(knob: NumberKnob, wanted: Wanted, device: &Device, port: &Port) -> Res
                 }
                 _ => {
                     let channels = told(&port.channels, "channels", device)?;
+                    if !known(device).sets_channels() {
+                        return not_applicable(format!("{} has no {word} to set", driver(device)));
+                    }
                     match knob {
                         N::ChannelsRx => (channels.rx, channels.rx_max),
                         N::ChannelsTx => (channels.tx, channels.tx_max),
@@ -136,21 +169,57 @@ fn number(knob: NumberKnob, wanted: Wanted, device: &Device, port: &Port) -> Res
             }
             at_most(knob, wanted, most, device)
         }
-        _ => {
-            let coalesce = told(&port.coalesce, "coalescing", device)?;
-            if coalescing(coalesce, knob).is_none() {
-                return not_applicable(format!(
-                    "{} takes no {word}{}",
-                    driver(device),
-                    known(device)
-                ));
-            }
-            let Wanted::Number(number) = wanted else {
-                return not_applicable(format!("{word} has no maximum"));
-            };
-            Ok(Aim::new(Goal::Number(number)))
-        }
+        _ => coalesce(knob, wanted, device, port),
     }
+}
+
+/// A number of coalescing.
+fn coalesce(
+    knob: NumberKnob,
+    wanted: Wanted,
+    device: &Device,
+    port: &Port,
+) -> Result<Aim, Refusal> {
+    let word = knob.word();
+    let coalesce = told(&port.coalesce, "coalescing", device)?;
+    let taken = |_: &u32| known(device).takes(word, coalesce);
+    let Some(now) = coalescing(coalesce, knob).filter(taken) else {
+        let reason = format!("{} takes no {word}", driver(device));
+        return not_applicable(with_coalescing(reason, device));
+    };
+    let Wanted::Number(number) = wanted else {
+        return not_applicable(format!("{word} has no maximum"));
+    };
+    let known = known(device);
+    if knob == NumberKnob::TxUsecs && known.ties_tx(coalesce, port.channels.value()) {
+        return not_applicable(format!(
+            "queues of {} share their interrupts here, so that coalesce-rx-usecs counts for both",
+            driver(device)
+        ));
+    }
+    let got = known.coalesced(knob, number);
+    if known.refuses(knob, got) {
+        let reason = format!("{} refuses {word} {number}", driver(device));
+        return not_applicable(with_coalescing(reason, device));
+    }
+    let note = if known.adapts_by(knob, number) {
+        Some(format!(
+            "{number} is no time: by it, the driver adapts to the traffic"
+        ))
+    } else {
+        (now != got).then(|| known.about_coalescing()).flatten()
+    };
+    let rounded = (got != number).then(|| {
+        format!(
+            "asked for {number}, got {got}: {} rounds it",
+            driver(device)
+        )
+    });
+    Ok(Aim {
+        rounded,
+        note,
+        ..Aim::new(Goal::Number(got))
+    })
 }
 
 /// The nearest to a wanted number that the port can hold, and why it is another.
@@ -169,18 +238,14 @@ fn at_most(
         }
     };
     let limit = most.unwrap_or(u32::MAX);
-    let rings = matches!(knob, NumberKnob::RingRx | NumberKnob::RingTx);
-    let got = if rings {
-        drivers::of(device.driver.as_deref()).round(asked, limit)
-    } else {
-        asked.min(limit)
-    };
-    let rounded = (got != asked).then(|| {
-        if asked > limit {
-            format!("asked for {asked}, got {got}: the port has at most {limit}")
-        } else {
-            format!("asked for {asked}, got {got}: {} rounds it", driver(device))
+    let sizes = known(device).ring(knob);
+    let got = sizes.map_or(asked.min(limit), |sizes| sizes.round(asked, limit));
+    let rounded = (got != asked).then(|| match sizes {
+        Some(sizes) if asked <= limit => {
+            let why = sizes.why(asked);
+            format!("asked for {asked}, got {got}: {} has {why}", driver(device))
         }
+        _ => format!("asked for {asked}, got {got}: the port has at most {limit}"),
     });
     Ok(Aim {
         rounded,
@@ -193,11 +258,12 @@ fn switch(knob: SwitchKnob, on: bool, device: &Device, port: &Port) -> Result<Ai
     let now = match knob {
         S::AdaptiveRx | S::AdaptiveTx => {
             let coalesce = told(&port.coalesce, "coalescing", device)?;
-            if knob == S::AdaptiveRx {
+            let now = if knob == S::AdaptiveRx {
                 coalesce.adaptive_rx
             } else {
                 coalesce.adaptive_tx
-            }
+            };
+            now.filter(|_| known(device).takes(knob.word(), coalesce))
         }
         S::PauseAutoneg | S::PauseRx | S::PauseTx => {
             let pause = told(&port.pause, "pause frames", device)?;
@@ -209,14 +275,28 @@ fn switch(knob: SwitchKnob, on: bool, device: &Device, port: &Port) -> Result<Ai
         }
         S::Eee => told(&port.eee, "energy-efficient Ethernet", device)?.enabled,
     };
-    if now.is_none() {
-        let what = match knob {
-            S::AdaptiveRx | S::AdaptiveTx => "adapts no coalescing to the traffic",
-            _ => "does not tell it",
-        };
-        return not_applicable(format!("{} {what}", driver(device)));
+    let adaptive = matches!(knob, S::AdaptiveRx | S::AdaptiveTx);
+    let Some(now) = now else {
+        return not_applicable(if adaptive {
+            let reason = format!("{} adapts no coalescing to the traffic", driver(device));
+            with_coalescing(reason, device)
+        } else {
+            format!("{} does not tell it", driver(device))
+        });
+    };
+    if knob == S::PauseAutoneg && now != on && !known(device).negotiates_pause() {
+        return not_applicable(format!(
+            "{} does not turn the negotiation of pause frames {} by itself",
+            driver(device),
+            on_off(on)
+        ));
     }
-    Ok(Aim::new(Goal::Switch(on)))
+    Ok(Aim {
+        note: (adaptive && now != on)
+            .then(|| known(device).about_coalescing())
+            .flatten(),
+        ..Aim::new(Goal::Switch(on))
+    })
 }
 
 fn feature(word: &str, on: bool, port: &Port) -> Result<Aim, Refusal> {
@@ -225,7 +305,7 @@ fn feature(word: &str, on: bool, port: &Port) -> Result<Aim, Refusal> {
         Told::Unsupported => return not_applicable("the kernel lists no features".to_owned()),
         Told::Unknown(why) => return Err((Verdict::Unknown, why.clone())),
     };
-    let members: Vec<(&String, bool)> = features::members(word)
+    let members: Vec<(&String, bool)> = features::switched(word, on)
         .iter()
         .filter_map(|name| listed.get_key_value(*name))
         .map(|(name, feature)| (name, !feature.fixed))
@@ -260,19 +340,34 @@ fn feature(word: &str, on: bool, port: &Port) -> Result<Aim, Refusal> {
 
 fn flag(name: &str, on: bool, device: &Device, port: &Port) -> Result<Aim, Refusal> {
     let flags = told(&port.flags, "private flags", device)?;
+    let known = known(device);
     if !flags.contains_key(name) {
-        let known: Vec<&str> = flags.keys().map(String::as_str).collect();
+        let names: Vec<&str> = flags.keys().map(String::as_str).collect();
+        let worth = known.flags_worth().iter();
+        let worth = worth
+            .filter(|flag| flags.contains_key(flag.name))
+            .map(|flag| format!("; worth a try: {} {}", flag.name, on_off(flag.on)));
         return not_applicable(format!(
-            "{} has no private flag {name}; it has {}",
+            "{} has no private flag {name}; it has {}{}",
             driver(device),
-            known.join(", ")
+            names.join(", "),
+            worth.collect::<String>()
         ));
     }
-    Ok(Aim::new(Goal::Switch(on)))
+    Ok(Aim {
+        note: known.flag(name).map(|flag| {
+            if flag.on == on {
+                flag.why.to_owned()
+            } else {
+                format!("{} is quicker: {}", on_off(flag.on), flag.why)
+            }
+        }),
+        ..Aim::new(Goal::Switch(on))
+    })
 }
 
 /// One number of coalescing.
-pub(super) fn coalescing(coalesce: &Coalesce, knob: NumberKnob) -> Option<u32> {
+fn coalescing(coalesce: &Coalesce, knob: NumberKnob) -> Option<u32> {
     let mut coalesce = *coalesce;
     *coalescing_mut(&mut coalesce, knob)?
 }
@@ -290,6 +385,34 @@ fn coalescing_mut(coalesce: &mut Coalesce, knob: NumberKnob) -> Option<&mut Opti
         N::TxFramesIrq => &mut coalesce.tx_frames_irq,
         N::RingRx | N::RingTx | N::ChannelsRx | N::ChannelsTx | N::ChannelsCombined => return None,
     })
+}
+
+/// The number that the port holds.
+pub(super) fn number_of(knob: NumberKnob, port: &Port) -> Option<u32> {
+    use NumberKnob as N;
+    match knob {
+        N::RingRx => port.rings.value()?.rx,
+        N::RingTx => port.rings.value()?.tx,
+        N::ChannelsRx => port.channels.value()?.rx,
+        N::ChannelsTx => port.channels.value()?.tx,
+        N::ChannelsCombined => port.channels.value()?.combined,
+        knob => coalescing(port.coalesce.value()?, knob),
+    }
+}
+
+/// Whether the port has it on.
+pub(super) fn switch_of(knob: &Knob, port: &Port) -> Option<bool> {
+    use SwitchKnob as S;
+    match knob {
+        Knob::Switch(S::AdaptiveRx) => port.coalesce.value()?.adaptive_rx,
+        Knob::Switch(S::AdaptiveTx) => port.coalesce.value()?.adaptive_tx,
+        Knob::Switch(S::PauseAutoneg) => port.pause.value()?.autoneg,
+        Knob::Switch(S::PauseRx) => port.pause.value()?.rx,
+        Knob::Switch(S::PauseTx) => port.pause.value()?.tx,
+        Knob::Switch(S::Eee) => port.eee.value()?.enabled,
+        Knob::Flag(name) => port.flags.value()?.get(name).copied(),
+        Knob::Number(_) | Knob::Feature(_) => None,
+    }
 }
 
 /// The requests that bring a port to all its aims.

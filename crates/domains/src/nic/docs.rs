@@ -27,7 +27,8 @@ pub(super) const DOCS: &[Doc] = &[
         what: "How many received packets each queue can hold before the kernel takes them.",
         why: "A burst that finds the ring full is dropped by the card, and nothing later can bring it back.",
         trade_off: "A long ring lets more packets wait, and spreads over more of the cache: where nic show counts no drops, \
-                    512 to 2048 are quicker. Most drivers take the link down for the change.",
+                    512 to 2048 are quicker. For the change, drivers build their queues anew, and igb, igc, ixgbe, e1000e and \
+                    mlx4_core take the link down. Each driver rounds in its own way: the plan shows what it will have.",
         read: READ,
         source: SOURCE,
     },
@@ -43,7 +44,8 @@ pub(super) const DOCS: &[Doc] = &[
         id: "nic/IF/channels-NAME",
         what: "How many queues with an interrupt of their own the port has: combined, rx or tx.",
         why: "Each queue is an interrupt to place; a port whose traffic one CPU handles needs one.",
-        trade_off: "Fewer queues mean less for each CPU to do at once. The driver rebuilds all queues for the change.",
+        trade_off: "Fewer queues mean less for each CPU to do at once. The driver rebuilds all queues for the change, and \
+                    with igb, igc, ixgbe, ice, ena, bnxt_en and virtio_net the interrupts lose the affinity that they had.",
         read: READ,
         source: SOURCE,
     },
@@ -90,7 +92,8 @@ pub(super) const DOCS: &[Doc] = &[
     Doc {
         id: "nic/IF/coalesce-adaptive-rx",
         what: "Whether the driver adapts receive coalescing to the traffic.",
-        why: "While it does, drivers refuse (i40e, ice) or ignore (mlx5) the numbers: \"rx-usecs 0\" alone does nothing.",
+        why: "While it does, drivers refuse (i40e, ice) or ignore (mlx5) the numbers: \"rx-usecs 0\" alone does nothing. igb, \
+              igc, ixgbe and e1000e have no such switch: they adapt while rx-usecs is 1.",
         trade_off: "More interrupts under load.",
         read: READ,
         source: "Linux drivers/net/ethernet/intel/i40e/i40e_ethtool.c, mellanox/mlx5/core/en_ethtool.c",
@@ -115,7 +118,8 @@ pub(super) const DOCS: &[Doc] = &[
         id: "nic/IF/coalesce-tx-usecs",
         what: "How long the report that a packet was sent may wait, in microseconds.",
         why: "The buffers of the sender are free sooner; nothing on the wire changes.",
-        trade_off: "As for nic/IF/coalesce-rx-usecs.",
+        trade_off: "As for nic/IF/coalesce-rx-usecs. Where queues share their interrupts (ixgbe, and igb and igc with more \
+                    than half of their channels), rx-usecs counts for both.",
         read: "As for nic/IF/coalesce-rx-usecs.",
         source: SOURCE,
     },
@@ -123,7 +127,8 @@ pub(super) const DOCS: &[Doc] = &[
         id: "nic/IF/coalesce-NAME",
         what: "Another number of interrupt coalescing, by ethtool's word.",
         why: "The profile names it.",
-        trade_off: "What 0 means differs between drivers: no limit, or no waiting.",
+        trade_off: "What 0 means differs between drivers: bnxt_en makes 1 of 0 frames, virtio_net turns polling for sent \
+                    packets off by it, and mlx4_core refuses 0 for tx-frames-irq.",
         read: "As for nic/IF/coalesce-rx-usecs.",
         source: SOURCE,
     },
@@ -131,7 +136,7 @@ pub(super) const DOCS: &[Doc] = &[
         id: "nic/IF/pause-NAME",
         what: "Pause frames, by which one end asks the other to stop sending: autoneg, rx or tx.",
         why: "A slow receiver on the same switch can stop the whole port.",
-        trade_off: "Without them a burst is dropped instead. The link is negotiated anew.",
+        trade_off: "Without them a burst is dropped instead. Most drivers negotiate the link anew; mlx4 and mlx5 do not.",
         read: READ,
         source: SOURCE,
     },
@@ -147,7 +152,8 @@ pub(super) const DOCS: &[Doc] = &[
         id: "nic/IF/flag-NAME",
         what: "A private flag of the driver.",
         why: "The profile names it.",
-        trade_off: "That of the flag. Some reset the card.",
+        trade_off: "That of the flag, which the plan tells of some: rx_cqe_compress and skb_tx_mpwqe of mlx5_core, \
+                    flow-director-atr and link-down-on-close of i40e, blueflame of mlx4_core. Some reset the card.",
         read: READ,
         source: "the driver's own documentation; Linux drivers/net/ethernet",
     },

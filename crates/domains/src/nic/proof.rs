@@ -3,7 +3,7 @@
 use hftune_model::ethtool::{Feature, Port};
 use hftune_model::finding::{Proof, Proofs};
 use hftune_model::host::Nic as Device;
-use hftune_model::knob::{Knob, NumberKnob, SwitchKnob};
+use hftune_model::knob::{Knob, NumberKnob};
 use hftune_model::setting::Setting;
 use hftune_sys::Reader;
 
@@ -74,7 +74,7 @@ fn now(knob: &Knob, aim: &Aim, device: &Device, port: &Port) -> (Proof, Proof) {
     match (&aim.goal, knob) {
         (Goal::Number(goal), Knob::Number(knob)) => number(*knob, *goal, aim, device, port),
         (Goal::Switch(goal), knob) => {
-            let proof = switch_of(knob, port).map_or_else(
+            let proof = aim::switch_of(knob, port).map_or_else(
                 || Proof::Unknown("the driver does not tell it".to_owned()),
                 |now| Proof::of(now == *goal, on_off(now)),
             );
@@ -116,7 +116,7 @@ fn now(knob: &Knob, aim: &Aim, device: &Device, port: &Port) -> (Proof, Proof) {
 }
 
 fn number(knob: NumberKnob, goal: u32, aim: &Aim, device: &Device, port: &Port) -> (Proof, Proof) {
-    let Some(now) = number_of(knob, port) else {
+    let Some(now) = aim::number_of(knob, port) else {
         let unknown = Proof::Unknown("the driver does not tell it".to_owned());
         return (unknown.clone(), unknown);
     };
@@ -144,31 +144,5 @@ fn adapted(knob: NumberKnob, port: &Port) -> Option<&'static str> {
         N::RxUsecs | N::RxFrames if coalesce.adaptive_rx == Some(true) => Some("rx"),
         N::TxUsecs | N::TxFrames if coalesce.adaptive_tx == Some(true) => Some("tx"),
         _ => None,
-    }
-}
-
-fn number_of(knob: NumberKnob, port: &Port) -> Option<u32> {
-    use NumberKnob as N;
-    match knob {
-        N::RingRx => port.rings.value()?.rx,
-        N::RingTx => port.rings.value()?.tx,
-        N::ChannelsRx => port.channels.value()?.rx,
-        N::ChannelsTx => port.channels.value()?.tx,
-        N::ChannelsCombined => port.channels.value()?.combined,
-        knob => aim::coalescing(port.coalesce.value()?, knob),
-    }
-}
-
-fn switch_of(knob: &Knob, port: &Port) -> Option<bool> {
-    use SwitchKnob as S;
-    match knob {
-        Knob::Switch(S::AdaptiveRx) => port.coalesce.value()?.adaptive_rx,
-        Knob::Switch(S::AdaptiveTx) => port.coalesce.value()?.adaptive_tx,
-        Knob::Switch(S::PauseAutoneg) => port.pause.value()?.autoneg,
-        Knob::Switch(S::PauseRx) => port.pause.value()?.rx,
-        Knob::Switch(S::PauseTx) => port.pause.value()?.tx,
-        Knob::Switch(S::Eee) => port.eee.value()?.enabled,
-        Knob::Flag(name) => port.flags.value()?.get(name).copied(),
-        Knob::Number(_) | Knob::Feature(_) => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hftune_model::ethtool::{Coalesce, Feature, Port, Rings, Told};
+use hftune_model::ethtool::{Channels, Coalesce, Feature, Port, Rings, Told};
 use hftune_model::finding::{Finding, Proof, Verdict};
 use hftune_model::host::{Host, Nic as Device, Rival};
 use hftune_model::others::{PortOwner, PortSetting};
@@ -200,19 +200,25 @@ fn what_a_driver_does_not_take_is_not_applicable() {
     desired(&host, &profile(&["eth0"]), |cx, desired| {
         for (what, reason) in [
             ("ring-rx", "e1000e has no rings to set"),
-            (
-                "coalesce-tx-usecs",
-                "e1000e takes no coalesce-tx-usecs: one number serves both directions",
-            ),
-            (
-                "coalesce-adaptive-rx",
-                "e1000e adapts no coalescing to the traffic",
-            ),
             ("feature-gro", "the driver has it on for good ([fixed])"),
             ("feature-lro", "this kernel lists no feature lro"),
         ] {
             let id = format!("nic/eth0/{what}");
             assert_eq!(skipped(&desired, &id), (&Verdict::NotApplicable, reason));
+        }
+        // What makes up for it is told.
+        for (what, reason) in [
+            ("coalesce-tx-usecs", "e1000e takes no coalesce-tx-usecs; "),
+            (
+                "coalesce-adaptive-rx",
+                "e1000e adapts no coalescing to the traffic; ",
+            ),
+        ] {
+            let id = format!("nic/eth0/{what}");
+            let (verdict, told) = skipped(&desired, &id);
+            assert_eq!(*verdict, Verdict::NotApplicable);
+            let about = told.strip_prefix(reason).unwrap_or_default();
+            assert!(about.contains("rx-usecs is of all interrupts"), "{told}");
         }
         // Off for good is as desired, and nothing is written.
         let tso = finding(&desired, "nic/eth0/feature-tso", cx);
@@ -222,6 +228,114 @@ fn what_a_driver_does_not_take_is_not_applicable() {
             .map(PortChange::word)
             .collect();
         assert_eq!(words, ["coalescing"]);
+    });
+}
+
+#[test]
+fn what_a_driver_does_besides_is_told_while_there_is_something_to_change() {
+    let note = |desired: &Desired, what: &str| {
+        let id = format!("nic/ens1f0/{what}");
+        let setting = desired.settings.iter().find(|setting| setting.id == id);
+        setting.expect("setting").note.clone()
+    };
+    let mut host = host(device("ens1f0", "i40e"), i40e());
+    desired(&host, &profile(&["ens1f0"]), |_, desired| {
+        let rings = note(&desired, "ring-rx").expect("note");
+        assert!(rings.contains("builds its queues anew"), "{rings}");
+        let usecs = note(&desired, "coalesce-rx-usecs").expect("note");
+        assert!(
+            usecs.contains("Intel 700 series (i40e): it refuses"),
+            "{usecs}"
+        );
+        assert_eq!(note(&desired, "feature-tso"), None);
+    });
+    let port = host.ports.get_mut("ens1f0").expect("port");
+    port.rings = Told::Value(Rings {
+        rx: Some(4096),
+        tx: Some(4096),
+        ..Rings::default()
+    });
+    port.coalesce = Told::Value(Coalesce {
+        adaptive_rx: Some(false),
+        adaptive_tx: Some(false),
+        rx_usecs: Some(0),
+        tx_usecs: Some(0),
+        ..Coalesce::default()
+    });
+    desired(&host, &profile(&["ens1f0"]), |_, desired| {
+        for what in ["ring-rx", "coalesce-rx-usecs", "coalesce-adaptive-tx"] {
+            assert_eq!(note(&desired, what), None, "{what}");
+        }
+    });
+}
+
+#[test]
+fn numbers_that_would_have_the_whole_request_refused_are_left_out_of_it() {
+    let mut port = i40e();
+    port.channels = Told::Value(Channels {
+        combined: Some(4),
+        combined_max: Some(4),
+        ..Channels::default()
+    });
+    port.coalesce = Told::Value(Coalesce {
+        rx_usecs: Some(3),
+        tx_usecs: Some(3),
+        ..Coalesce::default()
+    });
+    let host = host(device("eth0", "igc"), port);
+    desired(&host, &profile(&["eth0"]), |_, desired| {
+        let (verdict, reason) = skipped(&desired, "nic/eth0/coalesce-tx-usecs");
+        assert_eq!(*verdict, Verdict::NotApplicable);
+        assert!(
+            reason.contains("coalesce-rx-usecs counts for both"),
+            "{reason}"
+        );
+        let coalesce = changes(&desired.settings)
+            .into_iter()
+            .find_map(|change| match change {
+                PortChange::Coalesce(coalesce) => Some(coalesce),
+                _ => None,
+            });
+        let only_rx = Coalesce {
+            rx_usecs: Some(0),
+            ..Coalesce::default()
+        };
+        assert_eq!(coalesce, Some(only_rx));
+    });
+    let mut profile = profile(&["eth0"]);
+    let usecs = serde_json::json!({ "ports": ["eth0"], "all": { "coalesce-rx-usecs": 5 } });
+    profile.nic = serde_json::from_value(usecs).expect("profile");
+    desired(&host, &profile, |_, desired| {
+        let (_, reason) = skipped(&desired, "nic/eth0/coalesce-rx-usecs");
+        assert!(
+            reason.starts_with("igc refuses coalesce-rx-usecs 5; "),
+            "{reason}"
+        );
+    });
+}
+
+#[test]
+fn private_flags_are_told_with_what_they_are_worth() {
+    let mut port = i40e();
+    port.flags = Told::Value(BTreeMap::from([
+        ("flow-director-atr".to_owned(), true),
+        ("veb-stats".to_owned(), false),
+    ]));
+    let host = host(device("ens1f0", "i40e"), port);
+    let flags = serde_json::json!({
+        "ports": ["ens1f0"], "all": { "flag-flow-director-atr": true, "flag-fast": true },
+    });
+    let profile = Profile {
+        nic: serde_json::from_value(flags).expect("profile"),
+        ..Profile::default()
+    };
+    desired(&host, &profile, |_, desired| {
+        let (_, reason) = skipped(&desired, "nic/ens1f0/flag-fast");
+        let known = "i40e has no private flag fast; it has flow-director-atr, veb-stats; worth a try: flow-director-atr off";
+        assert_eq!(reason, known);
+        let flag = desired.settings.iter().find(|s| s.id.ends_with("-atr"));
+        let note = flag.and_then(|setting| setting.note.clone()).expect("note");
+        assert!(note.starts_with("off is quicker: "), "{note}");
     });
 }
 
