@@ -7,14 +7,12 @@ use hftune_engine::machine::{Machine, of_ports};
 use hftune_engine::{apply, host, journal, port};
 use hftune_model::finding::{Finding, Verdict};
 use hftune_model::host::Nic as Port;
-use hftune_model::plan::Plan;
 use hftune_model::{Error, Kind, Result};
 use hftune_report::nic_tune::{Tuned, human};
-use hftune_report::transactions::{NotDone, Setup};
 use hftune_report::verify::exit_code;
 use hftune_sys::{Reader, Root};
 
-use super::setup::{describe, need_installed, note, unproved};
+use super::setup::{begun, describe, need_installed, note, unproved};
 use crate::terminal::{self, Progress};
 use crate::{Answer, commands};
 
@@ -43,7 +41,7 @@ pub(super) fn run(root: &Root, options: &Options<'_>) -> Result<Answer> {
     let transactions = journal::read_all(root)?;
     let machine = Machine::read(root, choices.clone())?;
     let plan = machine.plan_ports(&transactions, &names)?;
-    let mut result = started(&plan);
+    let mut result = begun(Tuned::SCHEMA, &plan);
     let mut not_made = Vec::new();
     let mut failure = None;
     let before = carrier_changes(root, &names);
@@ -141,23 +139,6 @@ fn choose<'h>(
         return Err(last);
     }
     Ok((ports, refused))
-}
-
-fn started(plan: &Plan) -> Setup {
-    Setup {
-        schema: Tuned::SCHEMA,
-        transaction: None,
-        changed: Vec::new(),
-        not_changed: plan
-            .skipped
-            .iter()
-            .map(|skipped| NotDone {
-                id: skipped.id.clone(),
-                reason: skipped.reason.clone(),
-            })
-            .collect(),
-        reboot_required: false,
-    }
 }
 
 fn carrier_changes(root: &Root, names: &[&str]) -> BTreeMap<String, u64> {

@@ -23,20 +23,7 @@ pub(super) fn run(root: &Root, args: &ChoiceArgs, yes: bool, json: bool) -> Resu
     let machine = Machine::read(root, choices.clone())?;
     need_installed(root)?;
     let plan = machine.plan(&transactions)?;
-    let mut result = Setup {
-        schema: "hftune/setup/1",
-        transaction: None,
-        changed: Vec::new(),
-        not_changed: plan
-            .skipped
-            .iter()
-            .map(|skipped| NotDone {
-                id: skipped.id.clone(),
-                reason: skipped.reason.clone(),
-            })
-            .collect(),
-        reboot_required: false,
-    };
+    let mut result = begun("hftune/setup/1", &plan);
     let mut failure = None;
     let mut not_made = Vec::new();
     if plan.steps.is_empty() || yes {
@@ -110,6 +97,21 @@ pub(super) fn run(root: &Root, args: &ChoiceArgs, yes: bool, json: bool) -> Resu
         terminal::error(e);
     }
     Ok(Answer::ok(text).code(code))
+}
+
+/// The result of a plan of which nothing is done yet.
+pub(super) fn begun(schema: &'static str, plan: &Plan) -> Setup {
+    let skipped = plan.skipped.iter().map(|skipped| NotDone {
+        id: skipped.id.clone(),
+        reason: skipped.reason.clone(),
+    });
+    Setup {
+        schema,
+        transaction: None,
+        changed: Vec::new(),
+        not_changed: skipped.collect(),
+        reboot_required: false,
+    }
 }
 
 /// Units call the installed binary.
