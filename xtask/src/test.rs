@@ -40,7 +40,11 @@ const STEPS: &[Step] = &[
 type LabScenario = (&'static str, fn() -> Result<ExitCode>);
 
 /// What only a real kernel and a real boot loader can show.
-const SCENARIOS: &[LabScenario] = &[("lab main", lab::run_main), ("lab bls", lab::run_bls)];
+const SCENARIOS: &[LabScenario] = &[
+    ("lab main", lab::run_main),
+    ("lab bls", lab::run_bls),
+    ("lab nic", lab::run_nic),
+];
 
 /// Runs every step even if one fails, so that one run shows all there is to mend.
 pub fn run(args: &Args) -> Result<ExitCode> {

@@ -17,7 +17,9 @@ mod interrupts;
 mod kept_guest;
 mod machine;
 mod measure;
+mod nic;
 mod packages;
+mod ports;
 mod recipe;
 mod scenario;
 mod scenario_bls;
@@ -25,6 +27,7 @@ mod scenario_main;
 mod scenario_stock;
 mod snapshot;
 mod steps;
+mod tap;
 mod tree;
 mod tree_files;
 mod tuned_state;
@@ -58,6 +61,11 @@ enum Job {
     },
     /// Run the main job where GRUB reads /boot/loader/entries, a new kernel's entry included
     Bls {
+        #[command(flatten)]
+        binary: Binary,
+    },
+    /// Set what hftune says of network ports of four drivers side by side with ethtool
+    Nic {
         #[command(flatten)]
         binary: Binary,
     },
@@ -116,6 +124,15 @@ pub fn run_bls() -> Result<ExitCode> {
     })
 }
 
+/// Runs the scenario of the network ports with a freshly built hftune, as `cargo xtask test` does.
+pub fn run_nic() -> Result<ExitCode> {
+    run(Args {
+        job: Job::Nic {
+            binary: Binary { binary: None },
+        },
+    })
+}
+
 /// Runs the lab.
 pub fn run(args: Args) -> Result<ExitCode> {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
@@ -149,6 +166,13 @@ pub fn run(args: Args) -> Result<ExitCode> {
             let logs = root.join("bls");
             let all_held =
                 guest::with_one_retry(&logs, || scenario_bls::run(&image, &binary, &logs))?;
+            Ok(judge(all_held))
+        }
+        Job::Nic { binary } => {
+            let binary = binary.get()?;
+            let image = prepare(Menu::GrubCfg, &root)?;
+            let logs = root.join("nic");
+            let all_held = guest::with_one_retry(&logs, || nic::run(&image, &binary, &logs))?;
             Ok(judge(all_held))
         }
         Job::Image => {
