@@ -3,12 +3,13 @@
 use super::control::{Address, Control};
 use super::image::Image;
 use super::machine::{Clock, Machine};
+use super::monitor;
 use super::packages;
 use super::ports::{Ports, TestPort};
 use crate::child::OwnedChild;
 use crate::progress::say;
 use crate::tool;
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use std::fmt;
 use std::fs::{self, File};
 use std::io::Write;
@@ -134,6 +135,13 @@ impl Guest {
     /// Its ports under test.
     pub fn ports(&self) -> &[TestPort] {
         &self.ports
+    }
+
+    /// Has the emulator's monitor do something with the machine, which the guest learns as it would of a cable or a card.
+    pub fn monitor(&mut self, command: &str) -> Result<()> {
+        let input = self.qemu.inner().stdin.as_mut();
+        let input = input.context("the emulator was started without a monitor")?;
+        monitor::run(input, &self.logs.join("monitor.log"), command)
     }
 
     /// Reboots through the guest's own GRUB and waits until it is up again.

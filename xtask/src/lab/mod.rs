@@ -17,6 +17,7 @@ mod interrupts;
 mod kept_guest;
 mod machine;
 mod measure;
+mod monitor;
 mod nic;
 mod packages;
 mod ports;
@@ -64,7 +65,7 @@ enum Job {
         #[command(flatten)]
         binary: Binary,
     },
-    /// Set what hftune says of network ports of four drivers side by side with ethtool
+    /// Tune network ports of four drivers; wreck, rename and unplug them; give them back
     Nic {
         #[command(flatten)]
         binary: Binary,

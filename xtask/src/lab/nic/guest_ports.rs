@@ -1,9 +1,11 @@
-//! The ports under test as the guest has them: their names and their links.
+//! The ports under test as the guest has them: their names, their links, their interrupts.
 
 use super::super::control::Control;
 use super::super::ports::TestPort;
 use super::super::scenario::Scenario;
+use super::super::tuned_state::on_housekeeping;
 use anyhow::{Context, Result};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// Links come up within this time of a boot, or of a card's appearance.
@@ -88,5 +90,57 @@ impl GuestPorts {
             );
             std::thread::sleep(Duration::from_millis(500));
         }
+    }
+
+    /// How often the link of each port came or went since the port appeared.
+    pub fn carrier_changes(&self, control: &Control) -> Result<BTreeMap<String, u64>> {
+        let mut counts = BTreeMap::new();
+        for name in self.names() {
+            let text = control.read(&format!("cat /sys/class/net/{name}/carrier_changes"))?;
+            counts.insert(name.to_string(), text.trim().parse()?);
+        }
+        Ok(counts)
+    }
+
+    /// Asserts that every interrupt of the ports reaches CPUs that serve the OS, and no others.
+    pub fn interrupts_on_housekeeping(&self, scenario: &mut Scenario, when: &str) -> Result<()> {
+        let table = scenario
+            .control()
+            .script("irqs.sh", include_str!("irqs.sh"), &self.line())?;
+        for name in self.names() {
+            let of_port = |line: &&str| line.split('\t').next() == Some(name);
+            let irqs: Vec<&str> = table.lines().filter(of_port).collect();
+            let astray: Vec<&str> = irqs.iter().copied().filter(|line| !at_home(line)).collect();
+            scenario.checks.that(
+                format!("{when}: interrupts of {name} on CPUs 0-1"),
+                !irqs.is_empty() && astray.is_empty(),
+                "some, and all of them",
+                if astray.is_empty() {
+                    format!("{} interrupts", irqs.len())
+                } else {
+                    astray.join("; ").replace('\t', " ")
+                },
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Whether a line of irqs.sh tells of an interrupt that goes to housekeeping CPUs: asked for, and in effect.
+fn at_home(line: &str) -> bool {
+    let fields: Vec<&str> = line.split('\t').collect();
+    matches!(fields[..], [_, _, _, asked, effective] if on_housekeeping(asked) && on_housekeeping(effective))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_what_is_asked_and_what_is_in_effect_count() {
+        assert!(at_home("ens1\t47\tens1\t0-1\t1"));
+        assert!(!at_home("ens1\t47\tens1\t0-1\t5"));
+        assert!(!at_home("ens1\t47\tens1\t0-7\t1"));
+        assert!(!at_home("ens1\t47"));
     }
 }
