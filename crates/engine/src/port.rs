@@ -1,4 +1,4 @@
-//! Network ports as targets: what a driver holds of one, read and set over netlink.
+//! Network ports as targets: what a driver holds of one, read and set over netlink or by ioctl.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};

@@ -124,6 +124,17 @@ pub struct Pause {
     pub tx: Option<bool>,
 }
 
+/// How many pause frames there were, since the driver began to count. `None` is what it does not count.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+pub struct PauseFrames {
+    /// Received.
+    pub rx: Option<u64>,
+    /// Sent.
+    pub tx: Option<u64>,
+}
+
 /// Energy-efficient Ethernet, which lets an idle link sleep.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
@@ -175,6 +186,31 @@ pub struct TimeStamping {
     /// N of `/dev/ptpN`, the clock of the port; `None` where it has none.
     pub phc_index: Option<u32>,
 }
+
+/// Which time stamping is enabled now, by the kernel's names; `None` for one without a name.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct StampingNow {
+    /// Which packets are stamped in hardware when they are sent, like `on`.
+    pub tx: Option<String>,
+    /// Which packets are stamped in hardware when they are received, like `all`.
+    pub rx_filter: Option<String>,
+}
+
+/// What a driver says of itself and its device. `None` is what it leaves empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct DriverInfo {
+    /// Its name.
+    pub driver: Option<String>,
+    /// Its version; that of the kernel where it has none of its own.
+    pub version: Option<String>,
+    /// Version of the device's firmware.
+    pub firmware: Option<String>,
+    /// Place of the device on its bus, like a PCI address.
+    pub bus: Option<String>,
+}
+
+/// What a driver counts, by its own names.
+pub type Statistics = BTreeMap<String, u64>;
 
 /// What is known of one thing of a port.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -228,6 +264,15 @@ pub struct Port {
     pub link_state: Told<LinkState>,
     /// Time stamps.
     pub time_stamping: Told<TimeStamping>,
+    /// Numbers of pause frames. Captures before it was asked for do not hold it, nor what follows.
+    #[serde(default)]
+    pub pause_frames: Told<PauseFrames>,
+    /// Which time stamping is enabled.
+    #[serde(default)]
+    pub stamping: Told<StampingNow>,
+    /// What the driver says of itself.
+    #[serde(default)]
+    pub driver: Told<DriverInfo>,
 }
 
 impl Port {
@@ -247,6 +292,9 @@ impl Port {
             link_modes: told(why),
             link_state: told(why),
             time_stamping: told(why),
+            pause_frames: told(why),
+            stamping: told(why),
+            driver: told(why),
         }
     }
 }

@@ -57,6 +57,9 @@ fn read(nics: &[Nic]) -> Result<BTreeMap<String, Port>> {
     let mut link_modes = all(&mut ethtool, nics);
     let mut link_state = all(&mut ethtool, nics);
     let mut time_stamping = each(&mut ethtool, nics);
+    let mut pause_frames = all(&mut ethtool, nics);
+    let mut stamping = each(&mut ethtool, nics);
+    let mut driver = each(&mut ethtool, nics);
     let mut port = |name: &str| {
         let features = take(&mut features, name);
         if features == Told::Unsupported {
@@ -73,6 +76,9 @@ fn read(nics: &[Nic]) -> Result<BTreeMap<String, Port>> {
             link_modes: take(&mut link_modes, name),
             link_state: take(&mut link_state, name),
             time_stamping: take(&mut time_stamping, name),
+            pause_frames: take(&mut pause_frames, name),
+            stamping: take(&mut stamping, name),
+            driver: take(&mut driver, name),
         }
     };
     Ok(nics
@@ -162,6 +168,13 @@ mod tests {
         let text = |ports: Ports| serde_json::to_string(&ports).expect("JSON");
         let answer = text(Ok(BTreeMap::from([("eth0".to_owned(), of_eth0.clone())])));
         assert_eq!(rings(Some(&answer)), Told::Value(told));
+        // Of a capture from before drivers were asked for.
+        let mut old: serde_json::Value = serde_json::from_str(&answer).expect("JSON");
+        let fields = old["Ok"]["eth0"].as_object_mut().expect("fields");
+        for field in ["pause_frames", "stamping", "driver"] {
+            assert!(fields.remove(field).is_some(), "{field}");
+        }
+        assert_eq!(rings(Some(&old.to_string())), Told::Value(told));
         let unknown = |answer: Option<&str>| match rings(answer) {
             Told::Unknown(why) => why,
             told => panic!("{told:?}"),

@@ -121,6 +121,7 @@ pub(super) fn write<'n>(
 mod tests {
     use super::*;
     use crate::ethtool::wire::bytes;
+    use proptest::prelude::*;
 
     fn parse(hex: &str) -> Result<Bits> {
         let bytes = bytes(hex);
@@ -146,5 +147,46 @@ mod tests {
         assert!(parse("14000280 08000200 40000000 08000400 01000000").is_err());
         assert!(parse("0c000280 08000200 ffffffff").is_err());
         assert_eq!(parse("").expect("not there"), Bits::default());
+    }
+
+    /// The long form: 1 is on and 2 is off.
+    #[test]
+    fn reads_the_names_of_a_set() {
+        let set = bytes(
+            "34000280 08000200 02000000 28000380 14000180 08000100 00000000 06000200 31000000 10000180",
+        );
+        assert!(Attributes::parse(&set).is_err(), "cut off");
+        let set = bytes(
+            "24000280 20000380 10000180 06000200 31000000 04000300 0c000180 06000200 32000000",
+        );
+        let set = Attributes::parse(&set).expect("attributes");
+        let named = read_named(&set, 2).expect("set");
+        assert_eq!(
+            named,
+            BTreeMap::from([("1".to_owned(), true), ("2".to_owned(), false)])
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(set in proptest::collection::vec(any::<u8>(), 0..60), kinds in proptest::collection::vec(1u8..6, 3)) {
+            let mut set = set;
+            let mut rest = set.as_mut_slice();
+            // Attributes inside each other, so that the bytes get further than the first header.
+            for kind in kinds {
+                let Ok(length) = u8::try_from(rest.len()) else { break };
+                let Some((header, inside)) = rest.split_at_mut_checked(4) else { break };
+                header.copy_from_slice(&[length, 0, kind, 0x80]);
+                rest = inside;
+            }
+            if let Ok(attributes) = Attributes::parse(&set) {
+                for kind in 1..6 {
+                    let _ = read_named(&attributes, kind);
+                    if let Ok(bits) = Bits::parse(&attributes, kind) {
+                        let _ = (bits.value(bits.size), bits.names(&[String::new()]));
+                    }
+                }
+            }
+        }
     }
 }

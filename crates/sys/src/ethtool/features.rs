@@ -17,7 +17,7 @@ impl Dump for Features {}
 
 impl Request for Features {
     const WORD: &'static str = "features";
-    const GET: u8 = 11;
+    const GET: Option<u8> = Some(11);
     const STRINGS: &'static [StringSet] = &[StringSet::Features];
 
     fn parse(answer: &Attributes<'_>, names: &Names) -> Result<Self> {

@@ -16,7 +16,7 @@ impl Dump for PrivateFlags {}
 /// 32 flags (`privflags_prepare_data`, net/ethtool/privflags.c).
 impl Request for PrivateFlags {
     const WORD: &'static str = "private flags";
-    const GET: u8 = 13;
+    const GET: Option<u8> = Some(13);
 
     fn parse(answer: &Attributes<'_>, _names: &Names) -> Result<Self> {
         bitset::read_named(answer, FLAGS)

@@ -13,11 +13,25 @@ const DUPLEX_FULL: u8 = 1;
 /// `SPEED_UNKNOWN` is -1; 0 is what drivers say that do not know it either.
 const SPEED_UNKNOWN: u32 = u32::MAX;
 
+/// The speed, where it is known.
+pub(super) fn speed_mbps(speed: u32) -> Option<u32> {
+    (!matches!(speed, 0 | SPEED_UNKNOWN)).then_some(speed)
+}
+
+/// Whether both ends may send at once, where it is known.
+pub(super) fn full_duplex(duplex: u8) -> Option<bool> {
+    match duplex {
+        DUPLEX_FULL => Some(true),
+        DUPLEX_HALF => Some(false),
+        _ => None,
+    }
+}
+
 impl Dump for LinkModes {}
 
 impl Request for LinkModes {
     const WORD: &'static str = "link modes";
-    const GET: u8 = 4;
+    const GET: Option<u8> = Some(4);
     const STRINGS: &'static [StringSet] = &[StringSet::LinkModes];
 
     fn parse(answer: &Attributes<'_>, names: &Names) -> Result<Self> {
@@ -29,14 +43,8 @@ impl Request for LinkModes {
             supported: ours.mask_names(names),
             advertised: ours.names(names),
             peer: Bits::parse(answer, 4)?.names(names),
-            speed_mbps: answer
-                .u32(5)?
-                .filter(|speed| !matches!(*speed, 0 | SPEED_UNKNOWN)),
-            full_duplex: match answer.u8(6)? {
-                Some(DUPLEX_FULL) => Some(true),
-                Some(DUPLEX_HALF) => Some(false),
-                _ => None,
-            },
+            speed_mbps: answer.u32(5)?.and_then(speed_mbps),
+            full_duplex: answer.u8(6)?.and_then(full_duplex),
         })
     }
 }
@@ -45,7 +53,7 @@ impl Dump for LinkState {}
 
 impl Request for LinkState {
     const WORD: &'static str = "link state";
-    const GET: u8 = 6;
+    const GET: Option<u8> = Some(6);
 
     fn parse(answer: &Attributes<'_>, _names: &Names) -> Result<Self> {
         Ok(Self {
@@ -56,7 +64,7 @@ impl Request for LinkState {
 
 impl Request for TimeStamping {
     const WORD: &'static str = "time stamping";
-    const GET: u8 = 25;
+    const GET: Option<u8> = Some(25);
     const STRINGS: &'static [StringSet] = &[
         StringSet::TimeStamping,
         StringSet::TxTypes,

@@ -1,5 +1,6 @@
 //! What network ports are set to, asked and changed over generic netlink (Documentation/networking/ethtool-netlink.rst,
-//! include/uapi/linux/ethtool_netlink.h), in Linux since 5.6.
+//! include/uapi/linux/ethtool_netlink.h), or by ioctl where the kernel has no such netlink request. Linux 5.7 has those of
+//! them that hftune needs, and RHEL 8 began without any.
 //!
 //! One [`Ethtool::dump`] asks all ports at once. Bit sets are asked for in compact form, with the names of the bits read
 //! once: the features of a loopback interface are 160 bytes then, and 3428 in the long form (Linux 6.18).
@@ -7,6 +8,7 @@
 mod bitset;
 mod features;
 mod flags;
+mod ioctl;
 mod link;
 mod numbers;
 mod socket;
@@ -15,14 +17,15 @@ mod wire;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Error as IoError;
+use std::os::fd::OwnedFd;
 
 use hftune_model::names::IfName;
 use hftune_model::{Error, Kind, Result};
 
+pub use ioctl::{ByIoctl, ChangeByIoctl, Device, Fault};
 use socket::Socket;
 pub use watch::{Event, Watch};
-use wire::Refusal;
-pub use wire::{Attributes, Writer};
+pub use wire::{Attributes, Refusal, Writer};
 
 /// The name of the netlink family (`ETHTOOL_GENL_NAME`).
 const FAMILY: &str = "ethtool";
@@ -48,6 +51,10 @@ const STRING_VALUE: u16 = 2;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u32)]
 pub enum StringSet {
+    /// Statistics of one driver.
+    Statistics = 1,
+    /// Private flags of one driver.
+    PrivateFlags = 2,
     /// Features.
     Features = 4,
     /// Link modes.
@@ -77,16 +84,21 @@ impl<const N: usize> From<[(StringSet, Vec<String>); N]> for Names {
 }
 
 /// Something that a port can be asked for.
-pub trait Request: Sized {
+pub trait Request: ByIoctl {
     /// What it is, for messages.
     const WORD: &'static str;
-    /// `ETHTOOL_MSG_*_GET`.
-    const GET: u8;
+    /// `ETHTOOL_MSG_*_GET`; `None` where netlink has no such request, or none that hftune uses.
+    const GET: Option<u8>;
     /// The names of bits that its answer needs; a request with bit sets has some.
     const STRINGS: &'static [StringSet] = &[];
+    /// `ETHTOOL_FLAG_*` of the request, besides that for bit sets.
+    const FLAGS: u32 = 0;
 
-    /// Reads the kernel's answer.
-    fn parse(answer: &Attributes<'_>, names: &Names) -> Result<Self>;
+    /// Reads the kernel's answer over netlink.
+    fn parse(_answer: &Attributes<'_>, _names: &Names) -> Result<Self> {
+        let what = format!("the {} cannot be read over netlink", Self::WORD);
+        Err(Error::invalid(what))
+    }
 }
 
 /// What all ports can be asked for at once.
@@ -96,7 +108,7 @@ pub trait Request: Sized {
 pub trait Dump: Request {}
 
 /// Something that a port can be set to.
-pub trait Change {
+pub trait Change: ChangeByIoctl {
     /// What it changes.
     type Of: Request;
     /// `ETHTOOL_MSG_*_SET`.
@@ -120,24 +132,30 @@ pub enum Answer<T> {
     Unsupported(Option<String>),
 }
 
-/// The connection to the kernel.
+/// The connection to the kernel: netlink for the requests that it knows, ioctls for the others. The answers are the same,
+/// but for these: by ioctl every value of coalescing is told, supported or not, and none of `cqe_mode_rx` and `cqe_mode_tx`;
+/// pause frames are not counted; and a refusal has no words.
 #[derive(Debug)]
 pub struct Ethtool {
-    socket: Socket,
+    netlink: Option<Socket>,
+    ioctl: OwnedFd,
     names: Names,
 }
 
 impl Ethtool {
     /// Connects to the running kernel, and asks for the ports of this process's network namespace.
     pub fn connect() -> Result<Self> {
-        let socket = Socket::connect(FAMILY)?.ok_or_else(|| {
-            Error::new(
-                Kind::Missing,
-                "this kernel has no netlink family ethtool (CONFIG_ETHTOOL_NETLINK, since Linux 5.6)",
-            )
-        })?;
         Ok(Self {
-            socket,
+            netlink: Socket::connect(FAMILY)?,
+            ..Self::over_ioctl()?
+        })
+    }
+
+    /// Connects as to a kernel without the netlink family, for tests.
+    pub fn over_ioctl() -> Result<Self> {
+        Ok(Self {
+            netlink: None,
+            ioctl: ioctl::open()?,
             names: Names::default(),
         })
     }
@@ -145,14 +163,19 @@ impl Ethtool {
     /// Asks one port.
     pub fn get<T: Request>(&mut self, port: &IfName) -> Result<Answer<T>> {
         let doing = || format!("read the {} of {port}", T::WORD);
-        self.learn(T::STRINGS)?;
+        let Some((command, socket)) = speaks(&mut self.netlink, T::GET) else {
+            let mut device = Device::new(&self.ioctl, port, &mut self.names);
+            return match T::read(&mut device) {
+                Ok(told) => Ok(Answer::Told(told)),
+                Err(fault) => fault_or_unsupported(&doing(), fault),
+            };
+        };
+        learn(socket, &mut self.names, T::STRINGS)?;
         let mut told = None;
-        let refused = self
-            .socket
-            .ask(T::GET, &get_message::<T>(Some(port)), |answer| {
-                told = Some(T::parse(answer, &self.names)?);
-                Ok(())
-            })?;
+        let refused = socket.ask(command, &get_message::<T>(Some(port)), |answer| {
+            told = Some(T::parse(answer, &self.names)?);
+            Ok(())
+        })?;
         match (refused, told) {
             (Some(refusal), _) => unsupported_or_failed(&doing(), refusal),
             (None, Some(told)) => Ok(Answer::Told(told)),
@@ -163,13 +186,15 @@ impl Ethtool {
         }
     }
 
-    /// Asks all ports at once. A port that does not support the request is not in the answer, nor is one whose name is none
-    /// that hftune takes.
+    /// Asks all ports at once; by ioctl, one after the other. A port that does not support the request is not in the answer,
+    /// nor is one whose name is none that hftune takes.
     pub fn dump<T: Dump>(&mut self) -> Result<BTreeMap<IfName, T>> {
-        self.learn(T::STRINGS)?;
-        let answers = self
-            .socket
-            .dump(T::GET, &get_message::<T>(None), |answer| {
+        let Some((command, socket)) = speaks(&mut self.netlink, T::GET) else {
+            return self.each();
+        };
+        learn(socket, &mut self.names, T::STRINGS)?;
+        let answers = socket
+            .dump(command, &get_message::<T>(None), |answer| {
                 let name = answer.nest(HEADER)?.text(HEADER_NAME).unwrap_or_default();
                 let Ok(name) = name.parse::<IfName>() else {
                     return Ok(None);
@@ -180,69 +205,106 @@ impl Ethtool {
         Ok(answers.into_iter().collect())
     }
 
+    fn each<T: Request>(&mut self) -> Result<BTreeMap<IfName, T>> {
+        let mut all = BTreeMap::new();
+        for port in ioctl::ports()? {
+            match self.get(&port) {
+                Ok(Answer::Told(told)) => {
+                    all.insert(port, told);
+                }
+                Ok(Answer::Unsupported(_)) => {}
+                // It went since the ports were listed.
+                Err(e) if e.kind == Kind::Missing => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(all)
+    }
+
     /// Changes one port, and answers with what was not done though the kernel took the request. Some drivers take the link
     /// down for it, even where nothing differs.
     pub fn set<C: Change>(&mut self, port: &IfName, change: &C) -> Result<Answer<Vec<String>>> {
-        self.learn(C::Of::STRINGS)?;
+        let doing = || format!("set the {} of {port}", C::Of::WORD);
+        let Some((command, socket)) = speaks(&mut self.netlink, Some(C::SET)) else {
+            let mut device = Device::new(&self.ioctl, port, &mut self.names);
+            return match change.apply(&mut device) {
+                Ok(not_done) => Ok(Answer::Told(not_done)),
+                Err(fault) => fault_or_unsupported(&doing(), fault),
+            };
+        };
+        learn(socket, &mut self.names, C::Of::STRINGS)?;
         let mut not_done = Vec::new();
-        let refused = self
-            .socket
-            .ask(C::SET, &set_message(port, change), |answer| {
-                not_done = C::refused(answer, &self.names)?;
-                Ok(())
-            })?;
+        let refused = socket.ask(command, &set_message(port, change), |answer| {
+            not_done = C::refused(answer, &self.names)?;
+            Ok(())
+        })?;
         match refused {
-            Some(refusal) => {
-                unsupported_or_failed(&format!("set the {} of {port}", C::Of::WORD), refusal)
-            }
+            Some(refusal) => unsupported_or_failed(&doing(), refusal),
             None => Ok(Answer::Told(not_done)),
         }
     }
 
-    /// Reads the names of bits that are not known yet.
-    fn learn(&mut self, sets: &[StringSet]) -> Result<()> {
-        for set in sets {
-            if self.names.0.contains_key(set) {
-                continue;
-            }
-            let mut names = Vec::new();
-            let refused = self
-                .socket
-                .ask(STRSET_GET, &strings_message(*set), |answer| {
-                    names = parse_strings(answer, *set)?;
-                    Ok(())
-                })?;
-            if let Some(refusal) = refused {
-                return Err(failed("read the names of bits", &refusal));
-            }
-            self.names.0.insert(*set, names);
-        }
-        Ok(())
+    /// The names that the kernel tells over netlink; `None` where it has no such request.
+    #[cfg(test)]
+    fn names_over_netlink(&mut self, set: StringSet) -> Option<Vec<String>> {
+        let (_, socket) = speaks(&mut self.netlink, Some(STRSET_GET))?;
+        learn(socket, &mut self.names, &[set]).expect("names");
+        Some(self.names.of(set).to_vec())
     }
+}
+
+/// The request and the socket for it, where the kernel knows it over netlink.
+fn speaks(netlink: &mut Option<Socket>, command: Option<u8>) -> Option<(u8, &mut Socket)> {
+    let (command, socket) = command.zip(netlink.as_mut())?;
+    socket.knows(command).then_some((command, socket))
+}
+
+/// Reads the names of bits that are not known yet.
+fn learn(socket: &mut Socket, known: &mut Names, sets: &[StringSet]) -> Result<()> {
+    for set in sets {
+        if known.0.contains_key(set) {
+            continue;
+        }
+        let mut names = Vec::new();
+        let refused = socket.ask(STRSET_GET, &strings_message(*set), |answer| {
+            names = parse_strings(answer, *set)?;
+            Ok(())
+        })?;
+        if let Some(refusal) = refused {
+            return Err(failed("read the names of bits", &refusal));
+        }
+        known.0.insert(*set, names);
+    }
+    Ok(())
 }
 
 /// The attributes of a question for one port or all.
 fn get_message<T: Request>(port: Option<&IfName>) -> Writer {
     let mut writer = Writer::default();
-    header(&mut writer, port, !T::STRINGS.is_empty());
+    header(&mut writer, port, T::FLAGS | compact::<T>());
     writer
 }
 
 /// The attributes of a change.
 fn set_message<C: Change>(port: &IfName, change: &C) -> Writer {
     let mut writer = Writer::default();
-    header(&mut writer, Some(port), !C::Of::STRINGS.is_empty());
+    header(&mut writer, Some(port), compact::<C::Of>());
     change.write(&mut writer);
     writer
 }
 
-fn header(writer: &mut Writer, port: Option<&IfName>, compact: bool) {
+/// `ETHTOOL_FLAG_COMPACT_BITSETS`, where the names of the bits are asked for beside them.
+fn compact<T: Request>() -> u32 {
+    if T::STRINGS.is_empty() { 0 } else { COMPACT }
+}
+
+fn header(writer: &mut Writer, port: Option<&IfName>, flags: u32) {
     writer.nest(HEADER, |header| {
         if let Some(port) = port {
             header.text(HEADER_NAME, port.as_str());
         }
-        if compact {
-            header.u32(HEADER_FLAGS, COMPACT);
+        if flags != 0 {
+            header.u32(HEADER_FLAGS, flags);
         }
     });
 }
@@ -250,7 +312,7 @@ fn header(writer: &mut Writer, port: Option<&IfName>, compact: bool) {
 /// The attributes of the question for names that belong to no port.
 fn strings_message(set: StringSet) -> Writer {
     let mut writer = Writer::default();
-    header(&mut writer, None, false);
+    header(&mut writer, None, 0);
     writer.nest(STRSET_SETS, |sets| {
         sets.nest(SETS_SET, |wanted| wanted.u32(SET_ID, set as u32));
     });
@@ -278,6 +340,16 @@ fn parse_strings(answer: &Attributes<'_>, set: StringSet) -> Result<Vec<String>>
         }
     }
     Ok(names)
+}
+
+fn fault_or_unsupported<T>(doing: &str, fault: Fault) -> Result<Answer<T>> {
+    match fault {
+        Fault::Refused(refusal) => unsupported_or_failed(doing, refusal),
+        Fault::Failed(mut error) => {
+            error.what = format!("cannot {doing}: {}", error.what);
+            Err(error)
+        }
+    }
 }
 
 fn unsupported_or_failed<T>(doing: &str, refusal: Refusal) -> Result<Answer<T>> {
@@ -324,7 +396,10 @@ mod testing {
     }
 
     pub(super) fn get<T: Request>(name: &str) -> String {
-        hex(T::GET, &get_message::<T>(Some(&port(name))))
+        hex(
+            T::GET.expect("netlink"),
+            &get_message::<T>(Some(&port(name))),
+        )
     }
 
     pub(super) fn set<C: Change>(name: &str, change: &C) -> String {

@@ -3,7 +3,7 @@
 //! Numbers of attributes: `ETHTOOL_A_RINGS_*` and so on, include/uapi/linux/ethtool_netlink.h.
 
 use hftune_model::Result;
-use hftune_model::ethtool::{Channels, Coalesce, Eee, Pause, Rings};
+use hftune_model::ethtool::{Channels, Coalesce, Eee, Pause, PauseFrames, Rings};
 
 use super::wire::{Attributes, Writer};
 use super::{Change, Dump, Names, Request};
@@ -12,7 +12,7 @@ impl Dump for Rings {}
 
 impl Request for Rings {
     const WORD: &'static str = "rings";
-    const GET: u8 = 15;
+    const GET: Option<u8> = Some(15);
 
     fn parse(answer: &Attributes<'_>, _names: &Names) -> Result<Self> {
         Ok(Self {
@@ -44,7 +44,7 @@ impl Dump for Channels {}
 
 impl Request for Channels {
     const WORD: &'static str = "channels";
-    const GET: u8 = 17;
+    const GET: Option<u8> = Some(17);
 
     fn parse(answer: &Attributes<'_>, _names: &Names) -> Result<Self> {
         Ok(Self {
@@ -76,7 +76,7 @@ impl Dump for Coalesce {}
 
 impl Request for Coalesce {
     const WORD: &'static str = "coalescing";
-    const GET: u8 = 19;
+    const GET: Option<u8> = Some(19);
 
     fn parse(answer: &Attributes<'_>, _names: &Names) -> Result<Self> {
         Ok(Self {
@@ -120,7 +120,7 @@ impl Dump for Pause {}
 
 impl Request for Pause {
     const WORD: &'static str = "pause frames";
-    const GET: u8 = 21;
+    const GET: Option<u8> = Some(21);
 
     fn parse(answer: &Attributes<'_>, _names: &Names) -> Result<Self> {
         Ok(Self {
@@ -142,11 +142,28 @@ impl Change for Pause {
     }
 }
 
+impl Dump for PauseFrames {}
+
+/// With `ETHTOOL_FLAG_STATS` the answer has counters (`pause_put_stats`, net/ethtool/pause.c), in Linux since 5.10.
+impl Request for PauseFrames {
+    const WORD: &'static str = "numbers of pause frames";
+    const GET: Option<u8> = Some(21);
+    const FLAGS: u32 = 4;
+
+    fn parse(answer: &Attributes<'_>, _names: &Names) -> Result<Self> {
+        let frames = answer.nest(5)?;
+        Ok(Self {
+            tx: frames.u64(2)?,
+            rx: frames.u64(3)?,
+        })
+    }
+}
+
 impl Dump for Eee {}
 
 impl Request for Eee {
     const WORD: &'static str = "energy-efficient Ethernet";
-    const GET: u8 = 23;
+    const GET: Option<u8> = Some(23);
 
     fn parse(answer: &Attributes<'_>, _names: &Names) -> Result<Self> {
         Ok(Self {
@@ -296,6 +313,29 @@ mod tests {
         );
         // The kernel answers with the same attributes.
         assert_eq!(answer::<Pause>(&set("v0", &off)), off);
+    }
+
+    #[test]
+    fn numbers_of_pause_frames() {
+        assert_eq!(
+            get::<PauseFrames>("v0"),
+            "150100001400018007000200763000000800030004000000"
+        );
+        // No port here counts them: written from the definition.
+        let with = |frames: &str| -> PauseFrames {
+            answer(&format!(
+                "16010000 14000180 08000100 03000000 07000200 76300000 05000200 01000000 05000300 01000000
+                 05000400 00000000 08000600 00000000 {frames}"
+            ))
+        };
+        assert_eq!(
+            with("20000580 0c000200 0500000000000000 04000100 0c000300 0000000001000000"),
+            PauseFrames {
+                rx: Some(1 << 32),
+                tx: Some(5)
+            }
+        );
+        assert_eq!(with("04000580"), PauseFrames::default());
     }
 
     #[test]

@@ -30,11 +30,13 @@ const NETLINK_ROUTE: Option<Protocol> = None;
 const DUMPS: usize = 5;
 
 /// The family that knows the others (`GENL_ID_CTRL`), its question for one of them (`CTRL_CMD_GETFAMILY`), and the
-/// attributes of name, number and multicast groups; include/uapi/linux/genetlink.h.
+/// attributes of name, number, requests and multicast groups; include/uapi/linux/genetlink.h.
 const CTRL: u16 = 16;
 const GET_FAMILY: u8 = 3;
 const FAMILY_ID: u16 = 1;
 const FAMILY_NAME: u16 = 2;
+const FAMILY_REQUESTS: u16 = 6;
+const REQUEST_ID: u16 = 1;
 const FAMILY_GROUPS: u16 = 7;
 const GROUP_NAME: u16 = 1;
 const GROUP_ID: u16 = 2;
@@ -44,6 +46,8 @@ const GROUP_ID: u16 = 2;
 pub(super) struct Socket {
     fd: OwnedFd,
     family: u16,
+    /// The requests that the family knows.
+    requests: Vec<u32>,
     /// The multicast groups of the family, by their names.
     groups: Vec<(String, u32)>,
     sequence: u32,
@@ -55,15 +59,20 @@ impl Socket {
         let mut socket = Self {
             fd: open(Some(GENERIC))?,
             family: CTRL,
+            requests: Vec::new(),
             groups: Vec::new(),
             sequence: 0,
         };
         let mut wanted = Writer::default();
         wanted.text(FAMILY_NAME, name);
         let mut family = None;
+        let mut requests = Vec::new();
         let mut groups = Vec::new();
         let refused = socket.exchange(GET_FAMILY, NLM_F_ACK, &wanted, |answer| {
             family = answer.u16(FAMILY_ID)?;
+            for request in answer.nest(FAMILY_REQUESTS)?.all() {
+                requests.extend(request?.u32(REQUEST_ID)?);
+            }
             for group in answer.nest(FAMILY_GROUPS)?.all() {
                 let group = group?;
                 groups.extend(group.text(GROUP_NAME).zip(group.u32(GROUP_ID)?));
@@ -73,6 +82,7 @@ impl Socket {
         match (refused, family) {
             (None, Some(family)) => {
                 socket.family = family;
+                socket.requests = requests;
                 socket.groups = groups;
                 Ok(Some(socket))
             }
@@ -82,6 +92,12 @@ impl Socket {
             )),
             _ => Ok(None),
         }
+    }
+
+    /// Whether the family knows a request. That of ethtool got its requests one by one: Linux 5.6 has those of the link, and
+    /// 5.7 those for what a port is set to.
+    pub(super) fn knows(&self, command: u8) -> bool {
+        self.requests.contains(&command.into())
     }
 
     /// Sends one request and hands each answer to `take`; what the kernel said where it refused.

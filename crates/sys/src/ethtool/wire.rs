@@ -136,6 +136,13 @@ impl<'b> Attributes<'b> {
             .transpose()
     }
 
+    /// A number of eight bytes; `None` where it is not there.
+    pub(super) fn u64(&self, kind: u16) -> Result<Option<u64>> {
+        self.find(kind)
+            .map(|value| netlink_packet_core::parse_u64(value).map_err(|e| malformed(&e)))
+            .transpose()
+    }
+
     /// A number of two bytes; `None` where it is not there.
     pub(super) fn u16(&self, kind: u16) -> Result<Option<u16>> {
         self.find(kind)
@@ -197,7 +204,7 @@ pub(super) enum Message<'b> {
 
 /// That the kernel refused a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub struct Refusal {
     /// The error number, positive.
     pub errno: i32,
     /// Why, in the words of the kernel or the driver (`NLMSGERR_ATTR_MSG`).
