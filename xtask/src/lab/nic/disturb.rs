@@ -34,23 +34,28 @@ pub fn links(scenario: &mut Scenario, ports: &GuestPorts, wanted: &Wanted) -> Re
     ports.links_up(scenario.control())?;
     mended(scenario, ports, wanted, "a cable pulled", &before, ONCE)?;
 
-    let before = ports.carrier_changes(scenario.control())?;
-    let lines: Vec<String> = ports
-        .names()
-        .iter()
-        .map(|name| format!("ip link set dev {name} down; ip link set dev {name} up"))
-        .collect();
-    say("ip link set down, and up");
-    scenario.control().read(&lines.join("; "))?;
-    ports.links_up(scenario.control())?;
-    mended(
-        scenario,
-        ports,
-        wanted,
-        "ip link set down and up",
-        &before,
-        ONCE,
-    )
+    for (what, meanwhile, most) in [
+        ("ip link set down and up", "", ONCE),
+        // A ring that is set then is there when the interface comes up, and the kernel tells of it before that.
+        (
+            "a ring set between ip link set down and up",
+            "ethtool -G PORT rx 128; ",
+            BOTH,
+        ),
+    ] {
+        let before = ports.carrier_changes(scenario.control())?;
+        let line = format!("ip link set dev PORT down; {meanwhile}ip link set dev PORT up");
+        let lines: Vec<String> = ports
+            .names()
+            .iter()
+            .map(|name| line.replace("PORT", name))
+            .collect();
+        say(what);
+        scenario.control().read(&lines.join("; "))?;
+        ports.links_up(scenario.control())?;
+        mended(scenario, ports, wanted, what, &before, most)?;
+    }
+    Ok(())
 }
 
 /// How long something that is set again and again is left alone, and more.
