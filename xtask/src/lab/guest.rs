@@ -3,11 +3,13 @@
 use super::control::{Address, Control};
 use super::image::Image;
 use super::machine::{Clock, Machine};
+use super::monitor;
 use super::packages;
+use super::ports::{Ports, TestPort};
 use crate::child::OwnedChild;
 use crate::progress::say;
 use crate::tool;
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use std::fmt;
 use std::fs::{self, File};
 use std::io::Write;
@@ -31,6 +33,8 @@ pub struct Options {
     pub keep_changes: bool,
     /// How guest time passes.
     pub clock: Clock,
+    /// The network ports that it has.
+    pub ports: Ports,
 }
 
 /// The guest did not come up: the emulator's fault more often than the system's, hence worth one more try.
@@ -77,6 +81,7 @@ pub struct Guest {
     control: Control,
     logs: PathBuf,
     options: Options,
+    ports: Vec<TestPort>,
     boot_id: String,
 }
 
@@ -84,8 +89,11 @@ impl Guest {
     /// Starts the machine on `image` and waits until it has booted. `logs` takes serial.log, qemu.stderr and transcript.log.
     pub fn boot(image: &Image, logs: &Path, options: Options) -> Result<Self> {
         let port = free_port()?;
+        let tap = options.ports.tap();
+        let ports = options.ports.list(tap.as_ref());
         let machine = Machine {
             disk: &image.disk,
+            ports: &ports,
             keep_changes: options.keep_changes,
             clock: options.clock,
             ssh_port: port,
@@ -101,12 +109,18 @@ impl Guest {
             },
             logs,
         );
+        if let Some(tap) = &tap {
+            tap.inherit()?;
+        }
         let qemu = OwnedChild::spawn(&mut qemu)?;
+        // The emulator has the queues; nothing that is started later may have them too.
+        drop(tap);
         let mut guest = Self {
             qemu,
             control,
             logs: logs.to_path_buf(),
             options,
+            ports,
             boot_id: String::new(),
         };
         guest.wait_until_up(guest.boot_cap())?;
@@ -116,6 +130,18 @@ impl Guest {
     /// The way to run commands in the guest.
     pub fn control(&self) -> &Control {
         &self.control
+    }
+
+    /// Its ports under test.
+    pub fn ports(&self) -> &[TestPort] {
+        &self.ports
+    }
+
+    /// Has the emulator's monitor do something with the machine, which the guest learns as it would of a cable or a card.
+    pub fn monitor(&mut self, command: &str) -> Result<()> {
+        let input = self.qemu.inner().stdin.as_mut();
+        let input = input.context("the emulator was started without a monitor")?;
+        monitor::run(input, &self.logs.join("monitor.log"), command)
     }
 
     /// Reboots through the guest's own GRUB and waits until it is up again.

@@ -4,6 +4,7 @@ use super::boot_sectors::{self, PARTITION_SECTOR, SECTOR};
 use super::cache::{self, Cache};
 use super::guest::{self, Guest, Options};
 use super::machine::Clock;
+use super::ports::Ports;
 use super::{bls_grub, boot_entries, recipe, tree, tree_files};
 use crate::progress::say;
 use crate::tool;
@@ -272,6 +273,7 @@ fn settle(menu: Menu, image: &Image, logs: &Path) -> Result<()> {
         Options {
             keep_changes: true,
             clock: Clock::Host,
+            ports: Ports::OfEveryScenario,
         },
     )?;
     if menu == Menu::GrubCfg {

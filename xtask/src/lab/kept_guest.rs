@@ -4,6 +4,7 @@ use super::control::{Address, Control};
 use super::guest;
 use super::image::Image;
 use super::machine::{Clock, Machine};
+use super::ports::Ports;
 use crate::child;
 use crate::progress::say;
 use anyhow::{Context, Result, bail, ensure};
@@ -40,6 +41,7 @@ pub fn up(image: &Image, binary: Option<&Path>, folder: &Path, clock: Clock) -> 
     let port = guest::free_port()?;
     let machine = Machine {
         disk: &image.disk,
+        ports: &Ports::OfEveryScenario.list(None),
         keep_changes: false,
         clock,
         ssh_port: port,

@@ -1,15 +1,13 @@
-//! The emulated server: two sockets, two NUMA nodes, eight CPUs, and the NICs whose drivers behave most differently.
+//! The emulated server: two sockets, two NUMA nodes, eight CPUs, and network ports.
 //!
 //! `thread=single` because with one host thread per CPU the local timer interrupt of a guest CPU is now and then never
 //! acknowledged and the boot hangs. It also works where `/dev/kvm` does not.
 
+use super::ports::TestPort;
 use std::path::Path;
 
 /// The MAC by which the guest knows its control NIC (`70-lab-control-nic.rules`).
 const CONTROL_MAC: &str = "52:54:00:1a:b0:01";
-
-/// The NICs under test, and the node whose root port they sit under.
-const TEST_NICS: [(&str, u32); 3] = [("igb", 0), ("e1000e", 0), ("vmxnet3", 1)];
 
 /// Without what costs an emulated boot time and is in no test: nested virtualization and hardware ciphers, whose modules
 /// load for a CPU that has them, and the fifth level of page tables, which every miss of the emulated TLB would walk.
@@ -29,6 +27,8 @@ pub enum Clock {
 pub struct Machine<'a> {
     /// Raw disk.
     pub disk: &'a Path,
+    /// Ports under test, beside the one that commands come in through.
+    pub ports: &'a [TestPort],
     /// Whether the disk keeps what the guest writes, or loses it when the machine ends.
     pub keep_changes: bool,
     /// How guest time passes.
@@ -90,15 +90,8 @@ impl Machine<'_> {
         add(&format!(
             "-device virtio-net-pci,bus=pcie.0,netdev=control,mac={CONTROL_MAC},romfile="
         ));
-        for (index, (nic, node)) in TEST_NICS.iter().enumerate() {
-            add(&format!(
-                "-device pcie-root-port,id=port{index},bus=bus{node},chassis={0},slot={0}",
-                index + 1
-            ));
-            add(&format!("-netdev hubport,id=test{index},hubid=1"));
-            add(&format!(
-                "-device {nic},netdev=test{index},bus=port{index},mac=52:54:00:1a:b1:0{index},romfile="
-            ));
+        for port in self.ports {
+            add(&port.arguments());
         }
         arguments
     }
@@ -106,12 +99,14 @@ impl Machine<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ports::Ports;
     use super::*;
 
     #[test]
     fn the_guest_reaches_nothing_but_loopback() {
         let machine = Machine {
             disk: Path::new("/a b,c/disk.img"),
+            ports: &Ports::OfEveryScenario.list(None),
             keep_changes: false,
             clock: Clock::Instructions,
             ssh_port: 4022,

@@ -11,22 +11,24 @@ mod boot_sectors;
 mod cache;
 mod checks;
 mod control;
-mod ethtool_text;
 mod guest;
 mod image;
 mod interrupts;
 mod kept_guest;
 mod machine;
 mod measure;
+mod monitor;
+mod nic;
 mod packages;
+mod ports;
 mod recipe;
 mod scenario;
 mod scenario_bls;
 mod scenario_main;
-mod scenario_nic;
 mod scenario_stock;
 mod snapshot;
 mod steps;
+mod tap;
 mod tree;
 mod tree_files;
 mod tuned_state;
@@ -63,7 +65,7 @@ enum Job {
         #[command(flatten)]
         binary: Binary,
     },
-    /// Tune network ports, undo it in every way, reboot, roll back
+    /// Tune network ports of four drivers; wreck, rename and unplug them; give them back
     Nic {
         #[command(flatten)]
         binary: Binary,
@@ -171,8 +173,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
             let binary = binary.get()?;
             let image = prepare(Menu::GrubCfg, &root)?;
             let logs = root.join("nic");
-            let all_held =
-                guest::with_one_retry(&logs, || scenario_nic::run(&image, &binary, &logs))?;
+            let all_held = guest::with_one_retry(&logs, || nic::run(&image, &binary, &logs))?;
             Ok(judge(all_held))
         }
         Job::Image => {

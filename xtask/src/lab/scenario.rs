@@ -6,6 +6,7 @@ use super::guest::{Guest, Options};
 use super::image::Image;
 use super::machine::Clock;
 use super::measure::{self, MEASURED, Measurement};
+use super::ports::Ports;
 use super::snapshot::{self, Snapshot};
 use crate::progress::say;
 use anyhow::Result;
@@ -38,11 +39,12 @@ pub struct Stock {
 
 impl Scenario {
     /// Boots a fresh copy of `image`. A scenario that judges rates has instructions drive the guest's clock.
-    pub fn boot(image: &Image, logs: &Path, clock: Clock) -> Result<Self> {
+    pub fn boot(image: &Image, logs: &Path, clock: Clock, ports: Ports) -> Result<Self> {
         say("booting a stock guest");
         let options = Options {
             keep_changes: false,
             clock,
+            ports,
         };
         let mut scenario = Self {
             guest: Guest::boot(image, logs, options)?,

@@ -3,13 +3,14 @@
 
 use super::image::Image;
 use super::machine::Clock;
+use super::ports::Ports;
 use super::scenario::Scenario;
 use anyhow::Result;
 use std::path::Path;
 
 /// Runs the scenario; true when every assertion held.
 pub fn run(image: &Image, logs: &Path) -> Result<bool> {
-    let mut scenario = Scenario::boot(image, logs, Clock::Instructions)?;
+    let mut scenario = Scenario::boot(image, logs, Clock::Instructions, Ports::OfEveryScenario)?;
     let before = scenario.record()?;
     scenario.stock_timer_rate("stock")?;
     scenario.reboot("stock again")?;

@@ -5,6 +5,7 @@
 use super::checks::Checks;
 use super::image::Image;
 use super::machine::Clock;
+use super::ports::Ports;
 use super::scenario::{Scenario, Stock};
 use super::snapshot::{self, Snapshot};
 use crate::progress::say;
@@ -42,10 +43,15 @@ const BOOT_BOUND: [&str; 6] = [
 
 /// Boots a stock guest, puts `binary` into it and records it.
 pub fn start(image: &Image, binary: &Path, logs: &Path, clock: Clock) -> Result<(Scenario, Stock)> {
-    let scenario = Scenario::boot(image, logs, clock)?;
-    scenario.control().put(binary, INSTALLED, 0o755)?;
+    let scenario = Scenario::boot(image, logs, clock, Ports::OfEveryScenario)?;
+    install(&scenario, binary)?;
     let stock = scenario.record()?;
     Ok((scenario, stock))
+}
+
+/// Puts `binary` into the guest.
+pub fn install(scenario: &Scenario, binary: &Path) -> Result<()> {
+    scenario.control().put(binary, INSTALLED, 0o755)
 }
 
 /// Plans, and asserts the CPU split and that there is something to do.
@@ -214,7 +220,8 @@ pub fn hftune(scenario: &Scenario, arguments: &str) -> Result<Answer> {
     scenario.control().run(&format!("{INSTALLED} {arguments}"))
 }
 
-fn json(checks: &mut Checks, what: &str, answer: &Answer) -> Option<Value> {
+/// The report that hftune printed; asserts that it is one.
+pub fn json(checks: &mut Checks, what: &str, answer: &Answer) -> Option<Value> {
     let parsed = serde_json::from_str(&answer.stdout).context("standard output is no JSON");
     let said = parsed
         .as_ref()

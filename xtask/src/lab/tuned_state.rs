@@ -311,7 +311,7 @@ impl<'a> Irq<'a> {
 }
 
 /// Whether a kernel CPU list names housekeeping CPUs only. Empty: an interrupt that nobody uses goes nowhere.
-fn on_housekeeping(list: &str) -> bool {
+pub fn on_housekeeping(list: &str) -> bool {
     let ends = list.split([',', '-']).filter(|word| !word.is_empty());
     ends.into_iter().all(|word| {
         word.parse()
