@@ -1,8 +1,9 @@
 //! Live: what the units do at boot. Kernel values of some domains, as the profile in force has them; no file is touched.
 
 use hftune_model::Result;
+use hftune_model::names::IfName;
 use hftune_model::port_change::PortChange;
-use hftune_model::setting::Artifact;
+use hftune_model::setting::{Artifact, Setting};
 use hftune_model::transaction::Outcome;
 use hftune_sys::{Reader, Root};
 
@@ -30,17 +31,7 @@ pub struct Applied {
 /// What the kernel refuses does not stop the rest, and is no failure of the boot: verify judges it.
 pub fn apply(root: &Root, domains: &[String]) -> Result<Applied> {
     let machine = Machine::with_profile(root, asked(root)?);
-    let domain = |asked: &String| asked.split('/').next().map(str::to_owned);
-    let asked: Vec<_> = domains.iter().filter_map(domain).collect();
-    let mut wanted = desired(&machine.context(), |name| {
-        asked.iter().any(|domain| domain == name)
-    });
-    wanted.settings.retain(|setting| {
-        domains.iter().any(|asked| {
-            let rest = setting.id.strip_prefix(asked.as_str());
-            rest.is_some_and(|rest| rest.starts_with('/'))
-        })
-    });
+    let wanted = wanted(&machine, domains);
     let reader = Reader::new(root);
     let mut applied = Applied {
         warnings: machine.warnings.clone(),
@@ -51,11 +42,7 @@ pub fn apply(root: &Root, domains: &[String]) -> Result<Applied> {
             .warnings
             .push(format!("{}: {}", refused.id, refused.reason));
     }
-    for artifact in wanted
-        .settings
-        .iter()
-        .flat_map(|setting| &setting.artifacts)
-    {
+    for artifact in wanted.iter().flat_map(|setting| &setting.artifacts) {
         let result = match artifact {
             Artifact::Port { change, .. } if root.is_live() => {
                 set_port(root, artifact, change, &mut applied);
@@ -77,6 +64,40 @@ pub fn apply(root: &Root, domains: &[String]) -> Result<Applied> {
         }
     }
     Ok(applied)
+}
+
+/// Whether a port holds anything else than the profile in force wants of it. What cannot be read does not count.
+pub fn port_differs(root: &Root, port: &IfName) -> Result<bool> {
+    let machine = Machine::with_profile(root, asked(root)?);
+    let wanted = wanted(&machine, &[format!("nic/{port}")]);
+    let differs = |artifact: &Artifact| match artifact {
+        Artifact::Port { change, .. } => {
+            let now = port::now(root, artifact.port_id().unwrap_or_default(), change);
+            now.is_ok_and(|now| now != *change)
+        }
+        _ => false,
+    };
+    Ok(wanted
+        .iter()
+        .flat_map(|setting| &setting.artifacts)
+        .any(differs))
+}
+
+/// The settings of these domains, or of these parts of one.
+fn wanted(machine: &Machine<'_>, domains: &[String]) -> Vec<Setting> {
+    let of = |name: &str| {
+        domains
+            .iter()
+            .any(|asked| asked.split('/').next() == Some(name))
+    };
+    let mut settings = desired(&machine.context(), of).settings;
+    settings.retain(|setting| {
+        domains.iter().any(|asked| {
+            let rest = setting.id.strip_prefix(asked.as_str());
+            rest.is_some_and(|rest| rest.starts_with('/'))
+        })
+    });
+    settings
 }
 
 /// Sets values of a port that differ. It is read at this moment, since what was set before may have changed it.

@@ -4,8 +4,19 @@ use super::super::snapshot::Snapshot;
 use super::ethtool_text::UNSUPPORTED;
 use anyhow::{Context, Result};
 
-/// Lines that tell of what ethtool does not know: the interface's state, the card's ids and place, kernel bypass.
-const NOT_OF_ETHTOOL: [&str; 3] = ["state", "device", "VMA"];
+/// Lines that tell of what ethtool does not know: the interface's state, what goes through it, the card's ids and place,
+/// its slot, kernel bypass, the kernel's counters, and which time stamps are turned on.
+const NOT_OF_ETHTOOL: [&str; 9] = [
+    "state",
+    "carries",
+    "part of",
+    "device",
+    "PCI Express",
+    "VMA",
+    "link changes",
+    "lost packets",
+    "stamping",
+];
 
 /// Where values stand: two blanks, the longest key, two blanks.
 const VALUES: usize = 15;
@@ -55,6 +66,11 @@ pub fn right(told: &Snapshot, ports: &[&str]) -> Snapshot {
             ("time stamps", told.stamps()),
         ] {
             lines.insert(format!("{port}/{key}"), value);
+        }
+        // Where there are none the line is left out.
+        let flags = told.values("flags");
+        if flags != UNSUPPORTED && !flags.is_empty() {
+            lines.insert(format!("{port}/flags"), flags);
         }
     }
     lines
@@ -178,6 +194,7 @@ ens1
   coalescing   rx-usecs 3, tx-usecs 0
   offloads     rx-gro on, tx-generic-segmentation off [requested
                on]
+  flags        legacy-rx off
   pause        not supported
   EEE          not supported
   time stamps  hardware-transmit, software-transmit,
@@ -199,6 +216,7 @@ ens1
             ("features/rx-gro", "on"),
             ("features/rx-lro", "off [fixed]"),
             ("features/tx-generic-segmentation", "off [requested on]"),
+            ("flags/legacy-rx", "off"),
             ("link/auto-negotiation", "on"),
             ("link/duplex", "full"),
             ("link/link-detected", "yes"),
