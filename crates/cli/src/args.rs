@@ -71,6 +71,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Nic,
     },
+    /// Install, configure and check kernel bypass through libvma
+    Vma {
+        #[command(subcommand)]
+        command: Vma,
+    },
     /// Show, check or begin a profile
     Profile {
         #[command(subcommand)]
@@ -231,6 +236,59 @@ pub(crate) enum Nic {
         ports: Vec<String>,
         #[command(flatten)]
         from: From,
+        #[command(flatten)]
+        output: Json,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Vma {
+    /// Install libvma and what it needs, out of the repositories of this host
+    ///
+    /// Packages, kernel modules, the limits of logins, a first /etc/libvma.conf, the parameters of the profile, the launcher
+    /// and vma-app@.service, as one transaction: hftune rollback takes away what it added. The kernel's own drivers are used,
+    /// and nothing is compiled.
+    Install {
+        #[command(flatten)]
+        consent: Consent,
+        #[command(flatten)]
+        output: Json,
+    },
+    /// Have libvma take exactly the sockets on the addresses of these ports
+    ///
+    /// The ports are remembered: setup, plan and verify include them, and an address that changes is found by verify. Ports
+    /// that are not named here are served no longer.
+    Configure {
+        /// Names of ports that mlx5 or mlx4 drive
+        #[arg(value_name = "IF", required = true)]
+        ports: Vec<String>,
+        #[command(flatten)]
+        consent: Consent,
+        #[command(flatten)]
+        output: Json,
+    },
+    /// Tell what of a set-up of libvma does nothing, and compare what it is asked for with what it does
+    ///
+    /// Looks at the rules, at variables in environment files and units, at limits, devices, huge pages and places where the
+    /// library is loaded into every program. Where it is installed, it is loaded into a program that does nothing, and the
+    /// values that it prints are compared with those that are set. HFTUNE_LIBVMA names a library elsewhere.
+    Check {
+        #[command(flatten)]
+        output: Json,
+    },
+    /// Show the parameters of libvma, or tell all about one
+    Params {
+        /// A parameter, like VMA_RX_POLL
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
+        #[command(flatten)]
+        output: Json,
+    },
+    /// Show how many packets of running applications go through the card, and how many through the kernel
+    Stats {
+        /// A process, by its id or its name; without one, all are shown
+        #[arg(value_name = "PID|NAME")]
+        process: Option<String>,
         #[command(flatten)]
         output: Json,
     },

@@ -47,6 +47,13 @@ pub(crate) fn warn(warnings: &[String]) {
     }
 }
 
+/// Says what is being done that takes a while; nothing where standard error is no terminal.
+pub(crate) fn progress(what: &str) {
+    if std::io::stderr().is_terminal() {
+        show(&format!("hftune: {what}\n"));
+    }
+}
+
 /// Prints text before the question that follows it, to standard error.
 pub(crate) fn show(text: &str) {
     let _ = anstream::stderr().write_all(text.as_bytes());

@@ -33,6 +33,7 @@ mod test_tree;
 pub mod thp;
 pub mod threads;
 pub mod unit;
+pub mod vma;
 pub mod workqueue;
 
 /// Every domain, in the order in which reports show them. Help, docs and verify derive from this list.
@@ -41,6 +42,7 @@ pub const ALL: &[&dyn Domain] = &[
     &boot::Boot,
     &hugepages::Hugepages,
     &nic::Nic,
+    &vma::Vma,
     &threads::Threads,
     &irq::Irq,
     &irqbalance::Irqbalance,

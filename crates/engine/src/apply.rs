@@ -12,6 +12,7 @@ use hftune_sys::{Root, exec};
 
 use crate::arguments;
 use crate::journal::{Journal, now};
+use crate::packages;
 use crate::port;
 use crate::target;
 use crate::units::{self, Units};
@@ -23,6 +24,8 @@ pub struct Applied {
     pub transaction: String,
     /// Steps that were not taken as asked, with the settings they serve and the reason.
     pub not_made: Vec<(Vec<String>, String)>,
+    /// Settings and targets of the steps that were not reached.
+    pub not_reached: Vec<String>,
     /// The error that stopped it half way.
     pub failure: Option<Error>,
 }
@@ -52,16 +55,13 @@ pub fn apply(
     let mut applied = Applied {
         transaction: journal.id.clone(),
         not_made: Vec::new(),
+        not_reached: Vec::new(),
         failure: None,
     };
     for (number, step) in plan.steps.iter().enumerate() {
         progress(number, step);
         let outcome = take(root, &journal, &mut units, number, step)?;
-        let ids = match &step.after {
-            // What is put back serves no setting; its change goes by the target.
-            After::Restore { target, .. } => vec![target.clone()],
-            After::Set(_) => step.ids.clone(),
-        };
+        let ids = changes_of(step);
         match outcome {
             Outcome::Made => {}
             Outcome::Rounded { got } => applied
@@ -76,6 +76,8 @@ pub fn apply(
                     Error::new(Kind::Io, why)
                         .hint("hftune rollback undoes what was done; or mend the cause and run hftune setup again"),
                 );
+                let rest = plan.steps.iter().skip(number + 1);
+                applied.not_reached = rest.flat_map(changes_of).collect();
                 break;
             }
         }
@@ -88,6 +90,14 @@ pub fn apply(
         complete: applied.failure.is_none(),
     })?;
     Ok(applied)
+}
+
+/// The changes that a step makes. What is put back serves no setting; its change goes by the target.
+fn changes_of(step: &Step) -> Vec<String> {
+    match &step.after {
+        After::Restore { target, .. } => vec![target.clone()],
+        After::Set(_) => step.ids.clone(),
+    }
 }
 
 /// Records the state before, takes the step, records what became of it.
@@ -118,12 +128,13 @@ fn take(
         step: number,
         ids: step.ids.clone(),
         after: step.after.clone(),
-        before,
+        before: before.clone(),
         directories: path.map_or_else(Vec::new, |path| target::missing_directories(root, path)),
     })?;
     let mut outputs = Vec::new();
     let outcome = match &step.after {
         after if absent.is_some() => unreadable(after, absent.as_ref()),
+        After::Set(Artifact::Packages { names }) => packages::install(root, names, &before),
         After::Set(artifact) => make(root, units, artifact, &mut outputs),
         After::Restore { target, state } => restore(root, units, target, state),
     };
@@ -145,6 +156,8 @@ fn unreadable(after: &After, error: Option<&Error>) -> Outcome {
             state: State::Kernel { .. } | State::Port { .. } | State::Thread { .. },
             ..
         } => Outcome::Refused { why },
+        // No repository has them; the next setup asks again.
+        After::Set(Artifact::Packages { .. }) => Outcome::Untried { why },
         _ => Outcome::Failed { why },
     }
 }
@@ -234,6 +247,10 @@ fn make(root: &Root, units: &mut Units, artifact: &Artifact, outputs: &mut Vec<O
             };
             let made = done.and_then(|()| target::outputs_of(root, paths));
             failed(made.map(|made| *outputs = made))
+        }
+        Artifact::Packages { names } => {
+            let nothing = State::Packages { absent: Vec::new() };
+            packages::install(root, names, &nothing)
         }
         Artifact::Arguments {
             program,
@@ -330,6 +347,7 @@ pub(crate) fn restore(root: &Root, units: &mut Units, key: &str, state: &State) 
             }
             Outcome::Made
         }
+        State::Packages { absent } => packages::restore(root, absent),
         State::Arguments { present, absent } => {
             arguments::set(root, Path::new(name), present, absent)
         }

@@ -29,6 +29,12 @@ pub struct Choices {
     /// The ports of `hftune nic tune`, each with its device, which is known by it when the interface is renamed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub ports: BTreeMap<IfName, Option<String>>,
+    /// The ports of `hftune vma configure`, each with its device.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub vma_ports: BTreeMap<IfName, Option<String>>,
+    /// `hftune vma install`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub vma_install: bool,
     /// `--force`.
     #[serde(default)]
     pub force: bool,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use hftune_domains::{ALL, Context, Desired, conflicts, cpu_split, nic};
+use hftune_domains::{ALL, Context, Desired, conflicts, cpu_split, nic, vma};
 use hftune_model::cpu_plan::CpuPlan;
 use hftune_model::finding::{Finding, Proof, Skipped, Verdict};
 use hftune_model::host::{Host, Nic};
@@ -84,6 +84,10 @@ impl<'r> Machine<'r> {
         let reader = Reader::new(root);
         let mut host = crate::host::read(&reader);
         read_ports(&reader, &mut host, &resolved, &choices);
+        if resolved.profile.vma.is_wanted() {
+            host.renamed.extend(renamed(&host.nics, &choices.vma_ports));
+            host.vma = Some(crate::host::vma(&reader, &host.kernel.release));
+        }
         let (cpus, refused) = match cpu_split::split(&host, &resolved.profile, choices.force) {
             Ok(cpus) => (cpus, None),
             Err(e) => {
@@ -180,7 +184,7 @@ impl<'r> Machine<'r> {
     /// profile in force only what it wants of ports changes.
     pub fn plan_ports(&self, transactions: &[Transaction], ports: &[&str]) -> Result<Plan> {
         let mut plan = self.differences(transactions)?;
-        let is_of_ports = |id: &String| of_ports(id, ports);
+        let is_of_ports = |id: &str| of_ports(id, ports);
         let (last, _) = InForce::read_or_warn(self.reader.root())?;
         // A name that the last setup knew and this one does not is that of a device which is tuned under another name now.
         let former: Vec<String> = last
@@ -190,18 +194,27 @@ impl<'r> Machine<'r> {
             .map(|name| nic::unit_name(name.as_str()))
             .collect();
         let is_former = |target: &str| former.iter().any(|unit| target.ends_with(unit.as_str()));
-        plan.changes
-            .retain(|change| is_of_ports(&change.id) || is_former(&change.id));
-        plan.skipped.retain(|skipped| is_of_ports(&skipped.id));
-        plan.steps.retain(|step| match &step.after {
-            After::Set(_) => step.ids.iter().any(is_of_ports),
-            After::Restore { target, .. } => is_former(target),
-        });
+        keep_part(&mut plan, is_of_ports, is_former);
         plan.warnings.clone_from(&self.warnings);
         let mut profile = last.map_or_else(|| self.resolved.profile.clone(), |last| last.profile);
         profile.nic = self.resolved.profile.nic.clone();
         self.remember(&mut plan, &InForce::new(self.choices.clone(), profile));
         cut_links::warn(&mut plan, &self.host.nics);
+        Ok(plan)
+    }
+
+    /// What `vma install` and `vma configure` would do: of the whole plan what is about libvma, and the limits of logins, which
+    /// it needs. Of the profile in force only that changes.
+    pub fn plan_vma(&self, transactions: &[Transaction]) -> Result<Plan> {
+        let mut plan = self.differences(transactions)?;
+        let (last, _) = InForce::read_or_warn(self.reader.root())?;
+        keep_part(&mut plan, of_vma, vma::makes);
+        plan.warnings.retain(|warning| of_vma(warning));
+        plan.warnings.extend(self.warnings.iter().cloned());
+        let mut profile = last.map_or_else(|| self.resolved.profile.clone(), |last| last.profile);
+        profile.vma = self.resolved.profile.vma.clone();
+        profile.limits = self.resolved.profile.limits.clone();
+        self.remember(&mut plan, &InForce::new(self.choices.clone(), profile));
         Ok(plan)
     }
 
@@ -280,6 +293,22 @@ impl<'r> Machine<'r> {
     }
 }
 
+/// Keeps of a plan what is about some settings, and what is put back of some targets.
+fn keep_part(plan: &mut Plan, is_of: impl Fn(&str) -> bool, is_target: impl Fn(&str) -> bool) {
+    plan.changes
+        .retain(|change| is_of(&change.id) || is_target(&change.id));
+    plan.skipped.retain(|skipped| is_of(&skipped.id));
+    plan.steps.retain(|step| match &step.after {
+        After::Set(_) => step.ids.iter().any(|id| is_of(id)),
+        After::Restore { target, .. } => is_target(target),
+    });
+}
+
+/// Whether an id is of libvma, or of the limits that it needs.
+pub fn of_vma(id: &str) -> bool {
+    id.starts_with("vma/") || id == "vma" || id.starts_with("limits/")
+}
+
 /// Whether an id is of one of these ports.
 pub fn of_ports(id: &str, ports: &[&str]) -> bool {
     let port = id
@@ -336,6 +365,13 @@ pub fn resolve(root: &Root, given: Choices) -> Result<Asked> {
             profile: given.profile.or_else(|| last.profile.clone()),
             housekeeping: given.housekeeping.or_else(|| last.housekeeping.clone()),
             ports: with_ports(&last.ports, given.ports),
+            // "vma configure" names every port that is to be served; one that it does not name is served no longer.
+            vma_ports: if given.vma_ports.is_empty() {
+                last.vma_ports.clone()
+            } else {
+                given.vma_ports
+            },
+            vma_install: given.vma_install || last.vma_install,
             force: given.force,
         },
         None => given,
@@ -382,6 +418,18 @@ pub fn resolve(root: &Root, given: Choices) -> Result<Asked> {
                 .origins
                 .insert("nic.ports".to_owned(), Origin::CommandLine);
         }
+    }
+    if !choices.vma_ports.is_empty() {
+        resolved.profile.vma.ports = choices.vma_ports.keys().cloned().collect();
+        resolved
+            .origins
+            .insert("vma.ports".to_owned(), Origin::CommandLine);
+    }
+    if choices.vma_install && !resolved.profile.vma.install {
+        resolved.profile.vma.install = true;
+        resolved
+            .origins
+            .insert("vma.install".to_owned(), Origin::CommandLine);
     }
     Ok(Asked {
         choices,

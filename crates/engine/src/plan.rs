@@ -344,7 +344,7 @@ fn is_boot_file(path: &str) -> bool {
     .any(|place| path.starts_with(place))
 }
 
-/// Rivals stop first, files come before the values and units that rely on them, and programs see all files.
+/// Rivals stop first, packages bring files that ours replace, files come before the values and units that rely on them, and programs see all files.
 fn phase(after: &After) -> u8 {
     match after {
         After::Set(Artifact::Unit { active: false, .. })
@@ -352,6 +352,7 @@ fn phase(after: &After) -> u8 {
             state: State::Unit { active: false },
             ..
         } => 0,
+        After::Set(Artifact::Packages { .. }) => 1,
         After::Set(
             Artifact::File { .. }
             | Artifact::Link { .. }
@@ -366,21 +367,21 @@ fn phase(after: &After) -> u8 {
                 | State::Variable { .. }
                 | State::Outputs { .. },
             ..
-        } => 1,
+        } => 2,
         After::Set(Artifact::Kernel { .. } | Artifact::Port { .. } | Artifact::Thread { .. })
         | After::Restore {
             state: State::Kernel { .. } | State::Port { .. } | State::Thread { .. },
             ..
-        } => 2,
+        } => 3,
         After::Set(Artifact::Unit { active: true, .. })
         | After::Restore {
             state: State::Unit { active: true },
             ..
-        } => 3,
+        } => 4,
         After::Set(Artifact::Made { .. } | Artifact::Arguments { .. })
         | After::Restore {
-            state: State::Arguments { .. },
+            state: State::Arguments { .. } | State::Packages { .. },
             ..
-        } => 4,
+        } => 5,
     }
 }

@@ -140,6 +140,7 @@ fn wanted(after: After) -> After {
             | Artifact::NoFile { .. }
             | Artifact::Port { .. }
             | Artifact::Thread { .. }
+            | Artifact::Packages { .. }
             | Artifact::Unit { .. }),
         ) => After::Set(other),
         After::Restore {
@@ -180,6 +181,7 @@ fn state(path: &Path, state: State) -> State {
         | State::Link { .. }
         | State::Port { .. }
         | State::Thread { .. }
+        | State::Packages { .. }
         | State::Unit { .. } => state,
     }
 }

@@ -266,7 +266,7 @@ fn undo(
             outcome(restore(root, units, &key, &step.before))?;
             Ok(Undone::Restored)
         }
-        State::Arguments { .. } => {
+        State::Arguments { .. } | State::Packages { .. } => {
             let now = target::state_of_key(root, &key, &step.before)?;
             if target::same_state(&now, &step.before) {
                 return Ok(Undone::Nothing);

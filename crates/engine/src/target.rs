@@ -12,6 +12,7 @@ use hftune_sys::write::Metadata;
 use hftune_sys::{Reader, Root};
 
 use crate::arguments;
+use crate::packages;
 use crate::port;
 
 /// Whether an artifact is in place already. What cannot be read is not.
@@ -45,6 +46,8 @@ pub fn in_place(reader: &Reader<'_>, artifact: &Artifact) -> bool {
             !reader.root().is_running() || unit_active(reader.root(), name) == *active
         }
         Artifact::Made { stale, .. } => !stale,
+        // Whatever put it there: the library is what is wanted.
+        Artifact::Packages { .. } => hftune_domains::vma::library(reader.root()).is_some(),
         Artifact::Arguments { add, remove, .. } => arguments::of(reader, add.iter().chain(remove))
             .is_ok_and(|now| {
                 now == State::Arguments {
@@ -108,6 +111,7 @@ pub fn state(root: &Root, artifact: &Artifact) -> Result<State> {
         Artifact::Made { outputs, .. } => Ok(State::Outputs {
             files: outputs_of(root, outputs)?,
         }),
+        Artifact::Packages { names } => packages::before(root, names),
         Artifact::Arguments { add, remove, .. } => {
             arguments::of(&Reader::new(root), add.iter().chain(remove))
         }
@@ -195,6 +199,7 @@ pub fn state_of_key(root: &Root, key: &str, like: &State) -> Result<State> {
                 files: outputs_of(root, &paths)?,
             })
         }
+        State::Packages { absent } => packages::now(root, absent),
         State::Arguments { present, absent } => {
             arguments::of(&Reader::new(root), present.iter().chain(absent))
         }
@@ -263,6 +268,7 @@ pub fn restore_file(root: &Root, path: &Path, state: &State) -> Result<()> {
         | State::Thread { .. }
         | State::Unit { .. }
         | State::Outputs { .. }
+        | State::Packages { .. }
         | State::Arguments { .. } => {
             Err(Error::invalid("the recorded state is not that of a file").at(path))
         }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::ethtool::{PauseFrames, Port};
 use crate::others::{Claim, PortSetting, Tuned, UnknownClaims};
+use crate::vma::PortAddress;
 use crate::{CpuSet, Size};
 
 /// What this machine is.
@@ -26,6 +27,9 @@ pub struct Host {
     /// How many pause frames came and went a moment later, of ports that have seen some; empty where nobody looked again.
     #[serde(skip)]
     pub pause_frames_since: BTreeMap<String, PauseFrames>,
+    /// What libvma needs and finds here; `None` where the profile wants nothing of it.
+    #[serde(skip)]
+    pub vma: Option<Vma>,
     /// Interfaces that were tuned under a name that is gone, with the name that their device has now.
     #[serde(skip)]
     pub renamed: BTreeMap<String, String>,
@@ -58,6 +62,41 @@ pub struct Host {
     pub nodes_make_no_sense: Option<String>,
     /// What could not be read, as "path: reason". Nothing in here is taken for a fact elsewhere.
     pub unread: Vec<String>,
+}
+
+/// What libvma needs and finds on a host.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Vma {
+    /// The library, where one is installed.
+    pub library: Option<PathBuf>,
+    /// The IPv4 addresses of each interface, and how many IPv6 ones it has; `None` where they cannot be told.
+    pub addresses: Option<BTreeMap<String, Addresses>>,
+    /// The text of `/etc/libvma.conf`.
+    pub rules: Option<String>,
+    /// Modules that it needs, with what became of them.
+    pub modules: BTreeMap<String, Module>,
+}
+
+/// The addresses of an interface.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Addresses {
+    /// IPv4.
+    pub v4: Vec<PortAddress>,
+    /// How many there are of IPv6, link-local ones aside.
+    pub v6: usize,
+}
+
+/// A kernel module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Module {
+    /// It is loaded, or part of the kernel.
+    Loaded,
+    /// It can be loaded.
+    Available,
+    /// This kernel has none of that name.
+    Absent,
+    /// It cannot be told whether this kernel has it.
+    Unknown,
 }
 
 /// CPUs and their relations, from `/sys/devices/system/cpu`.

@@ -32,6 +32,7 @@ pub mod profile;
 pub mod setting;
 pub mod size;
 pub mod transaction;
+pub mod vma;
 
 pub use cpuset::CpuSet;
 pub use error::{Error, Kind, Result};

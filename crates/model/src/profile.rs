@@ -14,9 +14,11 @@ use crate::{CpuSet, Size};
 pub mod nic;
 mod resolved;
 mod valid;
+pub mod vma;
 
 pub use nic::Nic;
 pub use resolved::{Origin, Resolved};
+pub use vma::Vma;
 
 /// The word that leaves the host's own value.
 pub const KEEP: &str = "keep";
@@ -55,6 +57,8 @@ pub struct Profile {
     pub workqueue: Workqueue,
     /// Network ports.
     pub nic: Nic,
+    /// Kernel bypass through libvma.
+    pub vma: Vma,
     /// Services.
     pub services: Services,
     /// Resource limits.

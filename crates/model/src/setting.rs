@@ -136,6 +136,12 @@ pub enum Artifact {
         #[serde(skip)]
         in_tree: Vec<(PathBuf, String)>,
     },
+    /// Packages that are installed, out of the repositories that the host has: the first must be there, the others are taken
+    /// where a repository has them.
+    Packages {
+        /// Their names.
+        names: Vec<String>,
+    },
     /// Words on the kernel command line of the next boot where only a program may write it; undone by the same program.
     Arguments {
         /// Absolute path of the program, which is `rpm-ostree`.
@@ -203,6 +209,9 @@ impl Artifact {
             Self::Thread { pid, comm, .. } => format!("thread:{pid}:{comm}"),
             Self::Unit { name, .. } => format!("unit:{name}"),
             Self::Made { program, .. } => format!("made:{}", program.display()),
+            Self::Packages { names } => {
+                format!("packages:{}", names.first().map_or("", String::as_str))
+            }
             Self::Arguments { program, .. } => format!("arguments:{}", program.display()),
         }
     }

@@ -142,6 +142,11 @@ pub enum State {
         /// Each with its state.
         files: Vec<Output>,
     },
+    /// Packages.
+    Packages {
+        /// Those that are not installed.
+        absent: Vec<String>,
+    },
     /// Words of the next boot's kernel command line: only those that hftune adds or takes out, so that what others
     /// change beside them stays.
     Arguments {

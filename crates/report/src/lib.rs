@@ -11,6 +11,9 @@ pub mod table;
 pub mod text;
 pub mod transactions;
 pub mod verify;
+pub mod vma_check;
+pub mod vma_params;
+pub mod vma_stats;
 
 /// One JSON object with a newline after it.
 pub fn to_json(value: &impl serde::Serialize) -> String {

@@ -211,6 +211,7 @@ fn steps(plan: &Plan) -> String {
                     .trim()
                     .to_owned(),
             ),
+            After::Set(Artifact::Packages { names }) => ("install", names.join(" ")),
             After::Set(Artifact::Arguments {
                 program,
                 add,
@@ -242,6 +243,10 @@ fn steps(plan: &Plan) -> String {
                 let options = setting::argument_options(present, absent).join(" ");
                 ("run", format!("{program} {options}"))
             }
+            After::Restore {
+                state: State::Packages { absent },
+                ..
+            } => ("remove", absent.join(" ")),
             After::Restore { target, state } => {
                 let name = target
                     .split_once(':')

@@ -20,6 +20,11 @@ pub struct Output {
 ///
 /// The environment is `PATH` with the system directories and `LC_ALL=C`, so that its words are the same everywhere.
 pub fn run(program: &Path, args: &[&str]) -> Result<Output> {
+    run_with(program, args, &[])
+}
+
+/// The same, with more variables in its environment.
+pub fn run_with(program: &Path, args: &[&str], environment: &[(&str, &str)]) -> Result<Output> {
     if !program.is_absolute() {
         return Err(
             Error::new(Kind::Command, "a program is started by its absolute path").at(program),
@@ -35,6 +40,7 @@ pub fn run(program: &Path, args: &[&str]) -> Result<Output> {
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
         .env("LC_ALL", "C")
         .env("SYSTEMD_PAGER", "")
+        .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .current_dir("/")
         .output()
@@ -48,7 +54,12 @@ pub fn run(program: &Path, args: &[&str]) -> Result<Output> {
 
 /// Runs a program that must succeed; its own words are in the error where it does not.
 pub fn run_ok(program: &Path, args: &[&str]) -> Result<Output> {
-    let output = run(program, args)?;
+    run_ok_with(program, args, &[])
+}
+
+/// The same, with more variables in its environment.
+pub fn run_ok_with(program: &Path, args: &[&str], environment: &[(&str, &str)]) -> Result<Output> {
+    let output = run_with(program, args, environment)?;
     if output.code == Some(0) {
         return Ok(output);
     }

@@ -7,26 +7,58 @@ use std::ptr;
 
 use hftune_model::{Error, Kind, Result};
 
-/// The interface that has an address; `None` where none has it.
-pub fn interface_of(address: IpAddr) -> Result<Option<String>> {
+/// An address of an interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InterfaceAddress {
+    /// The interface.
+    pub interface: String,
+    /// The address.
+    pub address: IpAddr,
+    /// Bits of the prefix of its network; `None` where the kernel tells no mask.
+    pub prefix: Option<u8>,
+}
+
+/// The addresses of this machine, in the order in which the kernel lists them.
+pub fn addresses() -> Result<Vec<InterfaceAddress>> {
     let list = List::read()?;
+    let mut addresses = Vec::new();
     let mut next = list.0;
     while !next.is_null() {
         // SAFETY: `next` is an entry of the list, which getifaddrs(3) made and which lives until `list` is dropped.
         let entry = unsafe { &*next };
         // SAFETY: ifa_addr is null or points to an address whose family says how large it is (getifaddrs(3)), and lives as
-        // long as the list.
-        if unsafe { ip_address(entry.ifa_addr) } == Some(address) {
+        // long as the list; so does ifa_netmask, which is of the same family.
+        let (address, mask) =
+            unsafe { (ip_address(entry.ifa_addr), ip_address(entry.ifa_netmask)) };
+        if let Some(address) = address {
             // SAFETY: ifa_name is a string that ends with a zero and lives as long as the list.
             let name = unsafe { CStr::from_ptr(entry.ifa_name) };
             let name = name.to_string_lossy();
-            // A label of an address, like eth0:1, is that of the interface and more.
-            let interface = name.split(':').next().unwrap_or_default();
-            return Ok(Some(interface.to_owned()));
+            addresses.push(InterfaceAddress {
+                // A label of an address, like eth0:1, is that of the interface and more.
+                interface: name.split(':').next().unwrap_or_default().to_owned(),
+                address,
+                prefix: mask.map(prefix_of),
+            });
         }
         next = entry.ifa_next;
     }
-    Ok(None)
+    Ok(addresses)
+}
+
+/// The interface that has an address; `None` where none has it.
+pub fn interface_of(address: IpAddr) -> Result<Option<String>> {
+    let mut all = addresses()?.into_iter();
+    Ok(all.find(|of| of.address == address).map(|of| of.interface))
+}
+
+/// The bits that are set in a mask; there are at most 128.
+fn prefix_of(mask: IpAddr) -> u8 {
+    let ones = match mask {
+        IpAddr::V4(mask) => u32::from(mask).count_ones(),
+        IpAddr::V6(mask) => u128::from(mask).count_ones(),
+    };
+    u8::try_from(ones).unwrap_or(u8::MAX)
 }
 
 /// The list of getifaddrs(3).
@@ -91,6 +123,11 @@ mod tests {
         match of("127.0.0.1") {
             Some(name) => assert_eq!(name, "lo"),
             None => println!("skipped: the loopback interface is down"),
+        }
+        for of in addresses().expect("list") {
+            let most = if of.address.is_ipv4() { 32 } else { 128 };
+            assert!(of.prefix.is_none_or(|prefix| prefix <= most), "{of:?}");
+            assert_eq!(of.address.is_loopback(), of.interface == "lo", "{of:?}");
         }
     }
 }

@@ -8,11 +8,13 @@ mod live;
 mod nic;
 mod nic_tune;
 mod nic_watch;
+mod part;
 mod plan;
 mod profile;
 mod rollback;
 mod setup;
 mod verify;
+mod vma;
 
 use std::path::Path;
 
@@ -55,6 +57,7 @@ pub(crate) fn run(args: &Args) -> Result<Answer> {
         Command::Explain { id, output } => explain::run(&root, id.as_deref(), output.json),
         Command::Irq { command } => irq::run(&root, command),
         Command::Nic { command } => nic::run(&root, command),
+        Command::Vma { command } => vma::run(&root, command),
         Command::Profile { command } => profile::run(&root, command),
         Command::Live { domains } => live::run(&root, domains),
     }

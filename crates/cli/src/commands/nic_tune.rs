@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use hftune_engine::in_force::Choices;
-use hftune_engine::machine::{Machine, of_ports};
-use hftune_engine::{apply, host, journal, port};
+use hftune_engine::machine::of_ports;
+use hftune_engine::{host, port};
 use hftune_model::finding::{Finding, Verdict};
 use hftune_model::host::Nic as Port;
 use hftune_model::{Error, Kind, Result};
@@ -12,9 +12,9 @@ use hftune_report::nic_tune::{Tuned, human};
 use hftune_report::verify::exit_code;
 use hftune_sys::{Reader, Root};
 
-use super::setup::{begun, describe, need_installed, note, unproved};
-use crate::terminal::{self, Progress};
-use crate::{Answer, commands};
+use super::part::{self, Made, Part};
+use super::setup::need_installed;
+use crate::{Answer, commands, terminal};
 
 pub(super) struct Options<'a> {
     /// The ports; `None` for every one.
@@ -29,7 +29,6 @@ pub(super) fn run(root: &Root, options: &Options<'_>) -> Result<Answer> {
     terminal::warn(&unread);
     let (ports, mut refused) = choose(root, &nics, options.names)?;
     need_installed(root)?;
-    let _lock = commands::lock(root, "nic tune")?;
     let choices = Choices {
         ports: ports
             .iter()
@@ -38,43 +37,28 @@ pub(super) fn run(root: &Root, options: &Options<'_>) -> Result<Answer> {
         ..Choices::default()
     };
     let names: Vec<&str> = ports.iter().map(|port| port.name.as_str()).collect();
-    let transactions = journal::read_all(root)?;
-    let machine = Machine::read(root, choices.clone())?;
-    let plan = machine.plan_ports(&transactions, &names)?;
-    let mut result = begun(Tuned::SCHEMA, &plan);
-    let mut not_made = Vec::new();
-    let mut failure = None;
     let before = carrier_changes(root, &names);
-    if options.yes || plan.steps.is_empty() {
-        terminal::warn(&plan.warnings);
-    }
-    if !plan.steps.is_empty() {
-        if !options.yes {
-            terminal::show(&hftune_report::plan::human(&plan, terminal::width()));
-            if !terminal::consent("Make these changes?")? {
-                return Ok(Answer::ok("Nothing was changed.\n").code(3));
-            }
-        }
-        let boot_id = machine.host.kernel.boot_id.as_deref();
-        let applied = {
-            let progress = Progress::new(plan.steps.len());
-            apply::apply(root, &plan, boot_id, |number, step| {
-                progress.step(number, &describe(step));
-            })?
-        };
-        not_made = note(&mut result, &plan, &applied);
-        failure = applied.failure;
-    }
-    drop(machine);
-
-    // What the drivers hold now is asked afresh.
-    let after = Machine::read(root, choices)?;
-    let (findings, _) = after.verify()?;
-    let findings: Vec<Finding> = findings
-        .into_iter()
-        .filter(|finding| of_ports(&finding.id, &names))
-        .collect();
-    not_made.extend(unproved(&mut result, &findings));
+    let made = part::run(
+        root,
+        Part {
+            command: "nic tune",
+            schema: Tuned::SCHEMA,
+            choices,
+            yes: options.yes,
+            plan: &|machine, transactions| machine.plan_ports(transactions, &names),
+            is_of: &|id| of_ports(id, &names),
+        },
+    )?;
+    let Some(Made {
+        result,
+        not_made,
+        failure,
+        findings,
+        profile,
+    }) = made
+    else {
+        return Ok(part::declined());
+    };
     if let Some(e) = failure {
         refused.push(e);
     }
@@ -96,7 +80,7 @@ pub(super) fn run(root: &Root, options: &Options<'_>) -> Result<Answer> {
             .cloned()
             .collect();
         human(
-            &after.resolved.profile.name,
+            &profile,
             &tuned,
             &not_made,
             &findings,

@@ -129,7 +129,7 @@ pub(super) fn need_installed(root: &Root) -> Result<()> {
 /// Notes which changes were made; returns what was not made as asked.
 pub(super) fn note(result: &mut Setup, plan: &Plan, applied: &apply::Applied) -> Vec<NotDone> {
     result.transaction = Some(applied.transaction.clone());
-    let not_made: Vec<NotDone> = applied
+    let mut not_made: Vec<NotDone> = applied
         .not_made
         .iter()
         .flat_map(|(ids, reason)| {
@@ -139,6 +139,15 @@ pub(super) fn note(result: &mut Setup, plan: &Plan, applied: &apply::Applied) ->
             })
         })
         .collect();
+    // What an apply that stopped did not come to was not changed, even where other steps of the change were taken.
+    for id in &applied.not_reached {
+        if not_made.iter().all(|known| known.id != *id) {
+            not_made.push(NotDone {
+                id: id.clone(),
+                reason: "the apply stopped before it".to_owned(),
+            });
+        }
+    }
     let failed = |id: &str| not_made.iter().any(|not| not.id == id);
     result.changed = plan
         .changes
@@ -176,6 +185,7 @@ pub(super) fn describe(step: &Step) -> String {
         After::Set(Artifact::Arguments { program, .. }) => {
             format!("running {}", program.display())
         }
+        After::Set(Artifact::Packages { names }) => format!("installing {}", names.join(" ")),
         After::Set(artifact) => artifact.target(),
         After::Restore { target, .. } => format!("putting back {target}"),
     }

@@ -2,7 +2,7 @@
 
 /// Whose rules hold for comments and for values of more than one line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dialect {
+pub(crate) enum Dialect {
     /// tuned, which reads with Python's configparser: an indented line continues the value, and a comment may follow it.
     Tuned,
     /// GLib's key files, of NetworkManager and of power-profiles-daemon.
@@ -13,19 +13,19 @@ pub(super) enum Dialect {
 
 /// One assignment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// The section, without its brackets; empty before the first.
-    pub(super) section: String,
+    pub(crate) section: String,
     /// The key.
-    pub(super) key: String,
+    pub(crate) key: String,
     /// The value, without white space around it.
-    pub(super) value: String,
+    pub(crate) value: String,
     /// Its line, counted from 1.
-    pub(super) line: usize,
+    pub(crate) line: usize,
 }
 
 /// The assignments of a text. Lines that are none are skipped.
-pub(super) fn parse(text: &str, dialect: Dialect) -> Vec<Entry> {
+pub(crate) fn parse(text: &str, dialect: Dialect) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut section = String::new();
     // Whether the entry that was read last goes on, and whether only because a backslash says so.

@@ -10,7 +10,7 @@ mod cpus;
 mod distribution;
 mod drops;
 mod facts;
-mod ini;
+pub(crate) mod ini;
 mod irq_devices;
 mod irqs;
 mod kernel;
@@ -31,18 +31,21 @@ mod tasks;
 mod tuned;
 mod uppers;
 mod virtualization;
+mod vma;
 mod workqueues;
 
 pub(crate) use drops::watch as watch_drops;
 pub use named_port::named_port;
 pub use ports::ports;
 pub(crate) use ports::watch_pause_frames;
+pub use vma::addresses;
+pub(crate) use vma::read as vma;
 
 pub use irqs::{InterruptLine, counts_now, effective_now, parse_interrupts};
 
 use std::collections::BTreeMap;
 
-use hftune_model::host::{BootLoader, Host, Nic};
+use hftune_model::host::{BootLoader, Distribution, Host, Nic};
 use hftune_sys::Reader;
 
 use facts::Facts;
@@ -52,6 +55,11 @@ pub(crate) fn boot_loader(reader: &Reader<'_>) -> BootLoader {
     let facts = Facts::new(reader);
     let cmdline = facts.text("/proc/cmdline").unwrap_or_default();
     boot_loader::read(&facts, &distribution::read(&facts), cmdline.trim_end())
+}
+
+/// The distribution, alone.
+pub fn distribution(reader: &Reader<'_>) -> Distribution {
+    distribution::read(&Facts::new(reader))
 }
 
 /// The network ports, alone, and what of them could not be read.
@@ -90,6 +98,7 @@ pub fn read(reader: &Reader<'_>) -> Host {
         nics,
         ports: BTreeMap::new(),
         pause_frames_since: BTreeMap::new(),
+        vma: None,
         renamed: BTreeMap::new(),
         interfaces: nics::interfaces(&facts),
         irqs: irqs::read(&facts, kernel.version()),

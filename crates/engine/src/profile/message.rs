@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use hftune_model::names::distance;
 use hftune_model::{Error, Kind};
 
 use super::layer::line_of;
@@ -99,41 +100,5 @@ fn in_words(message: &str) -> String {
                 .replace('`', "")
         ),
         None => message.to_owned(),
-    }
-}
-
-/// How many letters must be changed, added, removed or swapped with the next one to make `a` of `b`.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
-    for i in 0..=a.len() {
-        for j in 0..=b.len() {
-            rows[i][j] = if i == 0 || j == 0 {
-                i + j
-            } else {
-                let change = usize::from(a[i - 1] != b[j - 1]);
-                let mut best = (rows[i - 1][j] + 1)
-                    .min(rows[i][j - 1] + 1)
-                    .min(rows[i - 1][j - 1] + change);
-                if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                    best = best.min(rows[i - 2][j - 2] + 1);
-                }
-                best
-            };
-        }
-    }
-    rows[a.len()][b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::distance;
-
-    #[test]
-    fn distance_counts_slips_of_the_finger() {
-        assert_eq!(distance("enabled", "enabled"), 0);
-        assert_eq!(distance("enabeld", "enabled"), 1);
-        assert_eq!(distance("enable", "enabled"), 1);
-        assert_eq!(distance("", "thp"), 3);
     }
 }
