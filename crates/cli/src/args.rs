@@ -1,9 +1,12 @@
 //! The command line. The doc comments are the help texts.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use hftune_engine::launch::DEFAULT_PRIORITY;
 use hftune_model::CpuSet;
+use hftune_model::vma::environment;
 
 /// Tune a Linux server for low latency, prove every setting, undo every change
 ///
@@ -71,6 +74,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Nic,
     },
+    /// Start an application on isolated CPUs, with its priority, memory and environment, or check a running one
+    Run(Run),
     /// Install, configure and check kernel bypass through libvma
     Vma {
         #[command(subcommand)]
@@ -87,6 +92,27 @@ pub(crate) enum Command {
         #[arg(value_name = "DOMAIN", required = true)]
         domains: Vec<String>,
     },
+}
+
+impl Args {
+    /// The command line of this process. `run` is parsed by its own parser alone: an application waits for it to start.
+    pub(crate) fn from_command_line() -> Result<Self, clap::Error> {
+        #[derive(Debug, Parser)]
+        #[command(name = "hftune run", max_term_width = 100)]
+        struct OnlyRun {
+            #[command(flatten)]
+            run: Run,
+        }
+        let mut words = std::env::args_os().skip(1);
+        if words.next().is_none_or(|word| word != "run") {
+            return Self::try_parse();
+        }
+        let words = std::iter::once("hftune run".into()).chain(words);
+        OnlyRun::try_parse_from(words).map(|OnlyRun { run }| Self {
+            root: None,
+            command: Command::Run(run),
+        })
+    }
 }
 
 impl Command {
@@ -239,6 +265,66 @@ pub(crate) enum Nic {
         #[command(flatten)]
         output: Json,
     },
+}
+
+/// Start an application on isolated CPUs, with its priority, memory and environment, or check a running one
+///
+/// hftune looks whether the CPUs are isolated, the priority is sane, and, with --vma, whether libvma can work; then it
+/// becomes the application: one execve, no shell, and no process in between.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Run {
+    /// CPUs like 2-5, or auto: the isolated ones of this host
+    #[arg(long, value_name = "LIST|auto", default_value = "auto", value_parser = parse_cpus)]
+    pub cpus: Cpus,
+    /// Give each thread a CPU of its own, in the order in which they are made
+    ///
+    /// Isolated CPUs have no load balancing: threads that choose no CPU all stay on one. A small process on the other
+    /// CPUs watches for new threads until the application ends. Threads that chose a CPU themselves keep it.
+    #[arg(long)]
+    pub cpu_per_thread: bool,
+    /// Real-time priority (SCHED_FIFO), 1 to 99; 0 is the usual scheduling
+    ///
+    /// The kernel's interrupt threads have 50, its migration threads 99: a loop that never sleeps should stay below.
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_PRIORITY, value_parser = clap::value_parser!(u8).range(0..=99))]
+    pub priority: u8,
+    /// Load libvma into it, with the parameters of the profile
+    #[arg(long)]
+    pub vma: bool,
+    /// Set a variable; may be given several times
+    #[arg(long, value_name = "K=V", value_parser = parse_variable)]
+    pub env: Vec<(String, String)>,
+    /// Check every thread of a running process instead: CPUs, scheduling, limits, libvma
+    #[arg(long, value_name = "PID|NAME", conflicts_with = "command")]
+    pub check: Option<String>,
+    /// With --check: print one JSON object
+    #[arg(long, requires = "check")]
+    pub json: bool,
+    /// The program and its arguments, after --
+    #[arg(value_name = "APP", last = true, required_unless_present = "check")]
+    pub command: Vec<OsString>,
+}
+
+/// The CPUs of an application.
+#[derive(Debug, Clone)]
+pub(crate) enum Cpus {
+    Auto,
+    List(CpuSet),
+}
+
+fn parse_cpus(text: &str) -> Result<Cpus, String> {
+    if text == "auto" {
+        return Ok(Cpus::Auto);
+    }
+    parse_list(text).map(Cpus::List)
+}
+
+fn parse_variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if environment::is_name(name) => {
+            Ok((name.to_owned(), value.to_owned()))
+        }
+        _ => Err("expected a variable and its value, like VMA_TRACELEVEL=info".to_owned()),
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,8 +6,6 @@ mod terminal;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use crate::args::Args;
 
 /// What a command answers: the text for standard output, and the exit code.
@@ -31,7 +29,7 @@ impl Answer {
 }
 
 fn main() -> ExitCode {
-    let args = match Args::try_parse() {
+    let args = match Args::from_command_line() {
         Ok(args) => args,
         Err(e) => {
             // Help and version are results; anything else is a usage error, exit 2.

@@ -29,6 +29,7 @@ pub mod others;
 pub mod plan;
 pub mod port_change;
 pub mod profile;
+pub mod run_check;
 pub mod setting;
 pub mod size;
 pub mod transaction;

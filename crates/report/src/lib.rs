@@ -7,6 +7,7 @@ pub mod nic;
 pub mod nic_tune;
 pub mod plan;
 pub mod profile;
+pub mod run_check;
 pub mod table;
 pub mod text;
 pub mod transactions;

@@ -10,12 +10,15 @@ pub mod identity;
 pub mod lock;
 mod memory;
 pub mod network;
+pub mod program;
 pub mod reader;
 pub mod record;
 pub mod replay;
 mod resolve;
+pub mod rlimit;
 pub mod root;
 pub mod sched;
+pub mod watcher;
 pub mod write;
 
 pub use reader::Reader;

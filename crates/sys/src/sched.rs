@@ -1,9 +1,9 @@
-//! CPU affinity of threads.
+//! CPU affinity and scheduling of threads.
 
 use std::io::Error as IoError;
 use std::path::Path;
 
-use hftune_model::{CpuSet, Error, Result, cpuset::MAX_CPU};
+use hftune_model::{CpuSet, Error, Kind, Result, cpuset::MAX_CPU};
 
 /// Bytes of an affinity mask that holds every CPU that Linux can have.
 const MASK_BYTES: usize = (MAX_CPU as usize + 1) / 8;
@@ -41,6 +41,56 @@ pub fn set_affinity(pid: u32, cpus: &CpuSet) -> Result<()> {
         unsafe { libc::syscall(libc::SYS_sched_setaffinity, pid, MASK_BYTES, mask.as_ptr()) };
     if result < 0 {
         return Err(failed("set the affinity", pid));
+    }
+    Ok(())
+}
+
+/// Sets the scheduling class of the calling thread, which exec keeps: `SCHED_FIFO` with a priority of 1 to 99, or
+/// `SCHED_OTHER` with 0 (sched(7)).
+///
+/// EPERM, where the process has neither CAP_SYS_NICE nor a limit of that height (RLIMIT_RTPRIO), is
+/// [`Kind::NeedsRoot`](hftune_model::Kind).
+pub fn set_priority(priority: u8) -> Result<()> {
+    let policy = if priority == 0 {
+        libc::SCHED_OTHER
+    } else {
+        libc::SCHED_FIFO
+    };
+    let priority = i32::from(priority);
+    // SAFETY: the kernel reads one `int` from where the third argument points, and `priority` lives through the call. The
+    // C library's own function is not used, since musl's refuses to work.
+    let result =
+        unsafe { libc::syscall(libc::SYS_sched_setscheduler, 0, policy, &raw const priority) };
+    if result < 0 {
+        return Err(failed("set the scheduling class", std::process::id()));
+    }
+    Ok(())
+}
+
+/// Has the kernel take memory of a NUMA node first, for this process and what it executes (set_mempolicy(2),
+/// `MPOL_PREFERRED`). Where the node has none left, memory comes from another.
+pub fn prefer_node(node: u32) -> Result<()> {
+    const NODES: usize = 1024;
+    let mut mask = [0u64; NODES / 64];
+    let Some(word) = mask.get_mut(node as usize / 64) else {
+        return Err(Error::invalid(format!("there is no NUMA node {node}")));
+    };
+    *word |= 1 << (node % 64);
+    // SAFETY: the kernel reads NODES bits from `mask`, which is that large and lives through the call.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_set_mempolicy,
+            libc::MPOL_PREFERRED,
+            mask.as_ptr(),
+            NODES,
+        )
+    };
+    if result < 0 {
+        let why = IoError::last_os_error();
+        return Err(Error::new(
+            Kind::Io,
+            format!("cannot have memory of node {node} first: {why}"),
+        ));
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ mod part;
 mod plan;
 mod profile;
 mod rollback;
+mod run;
 mod setup;
 mod verify;
 mod vma;
@@ -57,6 +58,7 @@ pub(crate) fn run(args: &Args) -> Result<Answer> {
         Command::Explain { id, output } => explain::run(&root, id.as_deref(), output.json),
         Command::Irq { command } => irq::run(&root, command),
         Command::Nic { command } => nic::run(&root, command),
+        Command::Run(args) => run::run(&root, args),
         Command::Vma { command } => vma::run(&root, command),
         Command::Profile { command } => profile::run(&root, command),
         Command::Live { domains } => live::run(&root, domains),
