@@ -1,9 +1,7 @@
 //! Programs: what a file is that is to be executed, and executing it in place of this process.
 
-use std::ffi::{OsStr, OsString};
-use std::os::unix::process::CommandExt as _;
+use std::ffi::{CString, OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use hftune_model::{Error, Kind, Result};
 use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
@@ -140,27 +138,58 @@ fn elf(head: &[u8]) -> Option<Form> {
 }
 
 /// Executes a program in place of this process, with exactly this environment; returns only where that fails.
+///
+/// It is one execve(2). What the standard library offers goes through execvp(3), which hands a file that is no program to a
+/// shell.
 pub fn execute(
     program: &Program,
     name: &OsStr,
     args: &[OsString],
     environment: &[(OsString, OsString)],
 ) -> Error {
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "it takes this process's place; exec::run waits for one"
-    )]
-    let error = Command::new(&program.path)
-        .arg0(name)
-        .args(args)
-        .env_clear()
-        .envs(environment.iter().map(|(name, value)| (name, value)))
-        .exec();
-    let mut failed = Error::io("execute it", &program.path, &error);
+    let words = std::iter::once(name).chain(args.iter().map(OsString::as_os_str));
+    let variables = environment.iter().map(|(name, value)| {
+        let mut variable = name.clone();
+        variable.push("=");
+        variable.push(value);
+        variable
+    });
+    let texts = (
+        c_string(program.path.as_os_str()),
+        words.map(c_string).collect::<Option<Vec<_>>>(),
+        variables
+            .map(|variable| c_string(&variable))
+            .collect::<Option<Vec<_>>>(),
+    );
+    let (Some(path), Some(args), Some(environment)) = texts else {
+        return Error::new(Kind::Usage, "an argument or a variable has a NUL in it");
+    };
+    let (args, environment) = (pointers(&args), pointers(&environment));
+    // SAFETY: SIGPIPE is a signal that may be set so; nothing else of this process depends on it any more. The standard
+    // library ignores it, and what is ignored stays so through execve.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+    // SAFETY: `path` and everything that the two lists point to are strings that end with a zero and live through the call;
+    // both lists end with a null pointer.
+    unsafe { libc::execve(path.as_ptr(), args.as_ptr(), environment.as_ptr()) };
+    let error = std::io::Error::last_os_error();
+    let failed = Error::io("execute it", &program.path, &error);
     if error.raw_os_error() == Some(libc::ENOEXEC) {
-        failed = failed.hint("a script begins with a line like #!/bin/sh");
+        return failed
+            .hint("it is no program for this machine; a script begins with a line like #!/bin/sh");
     }
     failed
+}
+
+fn c_string(text: &OsStr) -> Option<CString> {
+    CString::new(text.as_encoded_bytes()).ok()
+}
+
+fn pointers(texts: &[CString]) -> Vec<*const libc::c_char> {
+    texts
+        .iter()
+        .map(|text| text.as_ptr())
+        .chain(std::iter::once(std::ptr::null()))
+        .collect()
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod guest;
 mod image;
 mod interrupts;
 mod kept_guest;
+mod libvma;
 mod machine;
 mod measure;
 mod monitor;

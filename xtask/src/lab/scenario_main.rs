@@ -1,6 +1,7 @@
-//! Scenario `main`: stock, plan, setup, reboot, verify, rollback, reboot, stock.
+//! Scenario `main`: stock, plan, setup, reboot, verify, libvma and the launcher, rollback, reboot, stock.
 
 use super::image::Image;
+use super::libvma;
 use super::machine::Clock;
 use super::scenario::{Scenario, Stock};
 use super::snapshot;
@@ -20,6 +21,7 @@ pub fn run(image: &Image, binary: &Path, logs: &Path) -> Result<bool> {
     scenario.reboot("tuned")?;
     steps::verified(&mut scenario, "after the reboot")?;
     tuned_state::check(&mut scenario, &services)?;
+    libvma::check(&mut scenario)?;
     steps::roll_back(&mut scenario, &stock)?;
     scenario.reboot("stock again")?;
 

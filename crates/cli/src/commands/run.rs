@@ -14,6 +14,13 @@ pub(super) fn run(root: &Root, args: &Run) -> Result<Answer> {
     if let Some(process) = &args.check {
         return check(root, process, args.json);
     }
+    // The parser lets it pass, since APP is there and conflicts with --check.
+    if args.json {
+        return Err(Error::new(
+            Kind::Usage,
+            "--json belongs to --check: an application prints what it likes",
+        ));
+    }
     if !root.is_live() {
         return Err(Error::new(
             Kind::Usage,

@@ -7,6 +7,7 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 pub mod boot;
+pub mod connectx;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

@@ -96,6 +96,10 @@ fn unit(cx: &Context<'_>) -> String {
          LockPersonality=yes\n\
          SystemCallArchitectures=native\n\
          RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK AF_PACKET\n\
+         SystemCallFilter=~@clock @cpu-emulation @debug @module @mount @obsolete @raw-io @reboot @swap\n\
+         SystemCallErrorNumber=EPERM\n\
+         ProtectProc=invisible\n\
+         UMask=0027\n\
          \n\
          [Install]\n\
          WantedBy=multi-user.target\n",

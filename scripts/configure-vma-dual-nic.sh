@@ -1,0 +1,3 @@
+#!/bin/sh
+# The old name of "hftune vma configure". Ports and options are passed on.
+exec hftune vma configure "$@"

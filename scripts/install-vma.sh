@@ -1,0 +1,3 @@
+#!/bin/sh
+# The old name of "hftune vma install". Options are passed on.
+exec hftune vma install "$@"
