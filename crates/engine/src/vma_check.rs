@@ -9,6 +9,7 @@ mod variables;
 
 use hftune_model::Result;
 use hftune_model::vma::diagnosis::{Area, Diagnosis};
+use hftune_model::vma::sockets::Socket;
 use hftune_sys::Root;
 
 use crate::in_force::Choices;
@@ -50,8 +51,8 @@ fn applications(root: &Root) -> Vec<Diagnosis> {
             match vma_stats::sockets(root, &process) {
                 Err(e) => Diagnosis::note(Area::Applications, place, e.in_one_line()),
                 Ok(sockets) => {
-                    let card: u64 = sockets.iter().map(|s| s.offloaded()).sum();
-                    let kernel: u64 = sockets.iter().map(|s| s.kernel()).sum();
+                    let card: u64 = sockets.iter().map(Socket::offloaded).sum();
+                    let kernel: u64 = sockets.iter().map(Socket::kernel).sum();
                     let what = format!("{card} packets through the card, {kernel} through the kernel");
                     if kernel > 0 && card == 0 {
                         let remedy = format!(

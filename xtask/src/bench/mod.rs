@@ -2,6 +2,7 @@
 
 mod floor_program;
 mod nic;
+mod run;
 mod scale;
 mod scale_tree;
 mod verify;
@@ -30,6 +31,8 @@ enum What {
     /// `hftune nic show` against the ethtool commands that show the same, on the ports there are and on 16 in a network
     /// namespace
     Nic(nic::Args),
+    /// `hftune run` against chrt, taskset and env, and against a bash script
+    Run,
 }
 
 /// Runs one benchmark and prints its table.
@@ -38,6 +41,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         What::Verify => verify::run(),
         What::Scale => scale::run(),
         What::Nic(args) => nic::run(args),
+        What::Run => run::run(),
     }
 }
 

@@ -12,7 +12,7 @@ use hftune_report::nic_tune::{Tuned, human};
 use hftune_report::verify::exit_code;
 use hftune_sys::{Reader, Root};
 
-use super::part::{self, Made, Part};
+use super::part::{self, Done, Part};
 use super::setup::need_installed;
 use crate::{Answer, commands, terminal};
 
@@ -49,7 +49,7 @@ pub(super) fn run(root: &Root, options: &Options<'_>) -> Result<Answer> {
             is_of: &|id| of_ports(id, &names),
         },
     )?;
-    let Some(Made {
+    let Some(Done {
         result,
         not_made,
         failure,

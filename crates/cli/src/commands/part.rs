@@ -31,7 +31,7 @@ pub(super) struct Part<'a> {
 }
 
 /// What became of it.
-pub(super) struct Made {
+pub(super) struct Done {
     /// What was changed and what was not.
     pub result: Setup,
     /// What was not made as asked.
@@ -45,7 +45,7 @@ pub(super) struct Made {
 }
 
 /// Does it; `None` where the operator said no.
-pub(super) fn run(root: &Root, part: Part<'_>) -> Result<Option<Made>> {
+pub(super) fn run(root: &Root, part: Part<'_>) -> Result<Option<Done>> {
     let _lock = commands::lock(root, part.command)?;
     let transactions = journal::read_all(root)?;
     let machine = Machine::read(root, part.choices.clone())?;
@@ -83,7 +83,7 @@ pub(super) fn run(root: &Root, part: Part<'_>) -> Result<Option<Made>> {
         .filter(|finding| (part.is_of)(&finding.id))
         .collect();
     not_made.extend(unproved(&mut result, &findings));
-    Ok(Some(Made {
+    Ok(Some(Done {
         result,
         not_made,
         failure,

@@ -12,7 +12,7 @@ use hftune_report::transactions::setup as report;
 use hftune_report::verify;
 use hftune_sys::Root;
 
-use super::part::Made;
+use super::part::Done;
 use crate::args::Vma;
 use crate::{Answer, terminal};
 
@@ -31,7 +31,7 @@ pub(super) fn run(root: &Root, command: &Vma) -> Result<Answer> {
 }
 
 /// What was done and what is not as desired, then what comes next.
-fn answer(made: &Made, json: bool, next: &str) -> Answer {
+fn answer(made: &Done, json: bool, next: &str) -> Answer {
     let code = match (&made.failure, verify::exit_code(&made.findings)) {
         (Some(_), _) => 1,
         (None, code) => code,

@@ -1,5 +1,7 @@
 //! Ports for libvma: two of a ConnectX-5, one of Intel, with addresses.
 
+use std::fmt::Write as _;
+
 use super::Machine;
 
 const ROUTES: &str =
@@ -62,9 +64,7 @@ impl Machine {
             if !routes.contains(&line) {
                 routes.push_str(&line);
             }
-            trie.push_str(&format!(
-                "     |-- {a}.{b}.{c}.{d}\n        /32 host LOCAL\n"
-            ));
+            let _ = writeln!(trie, "     |-- {a}.{b}.{c}.{d}\n        /32 host LOCAL");
         }
         self.file("/proc/net/route", &routes);
         self.file("/proc/net/fib_trie", &trie);

@@ -2,6 +2,7 @@
 
 use hftune_model::finding::{Proof, Proofs, Skipped};
 use hftune_model::host::Vma as Facts;
+use hftune_model::names::IfName;
 use hftune_model::setting::{Artifact, Setting, When};
 use hftune_model::vma::{PortAddress, RULES_FILE, rules};
 use hftune_sys::Reader;
@@ -67,13 +68,7 @@ pub(super) fn desire(cx: &Context<'_>, facts: &Facts, desired: &mut Desired) {
     // What is there stays until every port can be served: half of the rules would send the other half's sockets to the
     // kernel, unnoticed.
     let told: Vec<String> = unfit.iter().map(|(_, r)| r.why.clone()).collect();
-    let names: Vec<&str> = cx
-        .profile
-        .vma
-        .ports
-        .iter()
-        .map(|name| name.as_str())
-        .collect();
+    let names: Vec<&str> = cx.profile.vma.ports.iter().map(IfName::as_str).collect();
     let mut kept = setting(names.join(", "), Some(told.join("; ")), String::new());
     kept.artifacts = match &facts.rules {
         Some(text) => vec![artifact(text.clone())],

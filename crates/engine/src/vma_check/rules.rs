@@ -99,17 +99,15 @@ fn port(groups: &[Group], name: &str, of: PortAddress) -> Diagnosis {
     let left: Vec<&str> = [Role::TcpServer, Role::TcpClient, Role::UdpReceiver]
         .into_iter()
         .filter(|role| {
-            let socket = match role.has_two_ends() {
-                true => Socket {
-                    role: *role,
-                    first: other,
-                    second: Some(own),
-                },
-                false => Socket {
-                    role: *role,
-                    first: own,
-                    second: None,
-                },
+            let (first, second) = if role.has_two_ends() {
+                (other, Some(own))
+            } else {
+                (own, None)
+            };
+            let socket = Socket {
+                role: *role,
+                first,
+                second,
             };
             decide(groups, "application", "", &socket) != Transport::Vma
         })

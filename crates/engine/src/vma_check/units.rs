@@ -1,6 +1,7 @@
 //! Units that load the library or set its variables: limits and rights.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use hftune_model::vma::check::PREFIX;
 use hftune_model::vma::diagnosis::{Area, Diagnosis};
@@ -99,7 +100,7 @@ fn load(reader: &Reader<'_>, name: String) -> Unit {
     for directory in DIRECTORIES.iter().rev() {
         let place = format!("{directory}/{name}.d");
         for file in reader.list(&place).unwrap_or_default().iter() {
-            if file.ends_with(".conf") {
+            if Path::new(file).extension().is_some_and(|e| e == "conf") {
                 dropins.insert(file.clone(), format!("{place}/{file}"));
             }
         }

@@ -19,7 +19,7 @@ const DNS: u16 = 53;
 /// The text of a file of rules after `header`, which is comments. Each port is an interface and its address.
 pub fn render(header: &str, ports: &[(&str, PortAddress)]) -> String {
     let mut text = format!("{header}application-id * *\n");
-    let mut rule = |transport, role, first, second| {
+    let mut push = |transport, role, first, second| {
         let rule = Rule {
             transport,
             role,
@@ -33,28 +33,28 @@ pub fn render(header: &str, ports: &[(&str, PortAddress)]) -> String {
         _ => (End::ALL, Some(End::address(address))),
     };
     let all = |role: Role| role.has_two_ends().then_some(End::ALL);
-    rule(Transport::Os, Role::TcpServer, End::port(SSH), None);
+    push(Transport::Os, Role::TcpServer, End::port(SSH), None);
     for role in [Role::TcpClient, Role::UdpConnect] {
         for service in [SSH, DNS] {
-            rule(Transport::Os, role, End::port(service), Some(End::ALL));
+            push(Transport::Os, role, End::port(service), Some(End::ALL));
         }
     }
-    rule(Transport::Os, Role::UdpSender, End::port(DNS), None);
+    push(Transport::Os, Role::UdpSender, End::port(DNS), None);
     for role in Role::ALL {
         for (_, port) in ports {
             match role {
                 // Libvma asks for the destination alone.
-                Role::UdpSender => rule(Transport::Vma, role, End::network(*port), None),
+                Role::UdpSender => push(Transport::Vma, role, End::network(*port), None),
                 role => {
                     let (first, second) = own(role, port.address);
-                    rule(Transport::Vma, role, first, second);
+                    push(Transport::Vma, role, first, second);
                 }
             }
         }
         if matches!(role, Role::UdpReceiver | Role::UdpSender) && !ports.is_empty() {
-            rule(Transport::Vma, role, End::network(MULTICAST), None);
+            push(Transport::Vma, role, End::network(MULTICAST), None);
         }
-        rule(Transport::Os, role, End::ALL, all(role));
+        push(Transport::Os, role, End::ALL, all(role));
     }
     text
 }
