@@ -138,6 +138,7 @@ fn take(
         After::Set(artifact) => make(root, units, artifact, &mut outputs),
         After::Restore { target, state } => restore(root, units, target, state),
     };
+    let outcome = taken_in_part(root, &step.after, &before, outcome);
     journal.write(&Record::Done {
         step: number,
         outcome: outcome.clone(),
@@ -146,18 +147,41 @@ fn take(
     Ok(outcome)
 }
 
+/// A value that was refused and is not what it was before, since a part of it was taken, has to be undone like one that was
+/// made.
+fn taken_in_part(root: &Root, after: &After, before: &State, outcome: Outcome) -> Outcome {
+    let (
+        After::Set(artifact @ (Artifact::Kernel { .. } | Artifact::Port { .. })),
+        Outcome::Refused { .. },
+    ) = (after, &outcome)
+    else {
+        return outcome;
+    };
+    match target::state(root, artifact) {
+        Ok(now) if now == *before => outcome,
+        Ok(State::Kernel { value, .. }) => Outcome::Rounded { got: value },
+        Ok(State::Port { values }) => Outcome::Rounded {
+            got: values.shown(),
+        },
+        _ => outcome,
+    }
+}
+
 /// A target whose state cannot be read is not changed. A kernel value or a thread that is not there is passed over; a
 /// file that cannot be read stops the apply.
 fn unreadable(after: &After, error: Option<&Error>) -> Outcome {
     let why = error.map(Error::in_one_line).unwrap_or_default();
     match after {
-        After::Set(Artifact::Kernel { .. } | Artifact::Port { .. } | Artifact::Thread { .. })
+        After::Set(
+            Artifact::Kernel { .. }
+            | Artifact::Port { .. }
+            | Artifact::Thread { .. }
+            | Artifact::Packages { .. },
+        )
         | After::Restore {
             state: State::Kernel { .. } | State::Port { .. } | State::Thread { .. },
             ..
         } => Outcome::Refused { why },
-        // No repository has them; the next setup asks again.
-        After::Set(Artifact::Packages { .. }) => Outcome::Untried { why },
         _ => Outcome::Failed { why },
     }
 }

@@ -295,9 +295,12 @@ pub fn refused(
     for transaction in transactions.iter().filter(this_boot) {
         for step in transaction.steps.iter().filter(|step| !step.undone) {
             let answer = match &step.outcome {
-                // A port that was busy or gone may take it now.
+                // A port that was busy or gone may take it now, and a repository may have been added.
                 Some(Outcome::Refused { .. })
-                    if matches!(step.after, After::Set(Artifact::Port { .. })) =>
+                    if matches!(
+                        step.after,
+                        After::Set(Artifact::Port { .. } | Artifact::Packages { .. })
+                    ) =>
                 {
                     continue;
                 }

@@ -126,7 +126,7 @@ pub(crate) fn install(root: &Root, names: &[String], before: &State) -> Outcome 
             };
             let why = e.in_one_line();
             match now(root, absent) {
-                Ok(now) if now == *before => Outcome::Untried { why },
+                Ok(now) if now == *before => Outcome::Refused { why },
                 _ => Outcome::Failed { why },
             }
         }

@@ -202,11 +202,12 @@ fn undo(
     }
     let key = target::current_key(root, &name_of(&step.after));
     let (kind, name) = target::key_parts(&key);
+    remove_leftovers(root, step, kind, name);
     match &step.before {
         State::Absent | State::File { .. } | State::Link { .. } | State::Variable { .. } => {
             let now = target::state_of_key(root, &key, &step.before)?;
             if now == step.before || target::kernel_removed(name.as_ref(), &now) {
-                remove_directories(root, step);
+                remove_directories(root, step)?;
                 return Ok(Undone::Nothing);
             }
             let as_made = target::is_as_made(&now, &step.after);
@@ -227,7 +228,7 @@ fn undo(
                 );
             }
             outcome(restore(root, units, &key, &step.before))?;
-            remove_directories(root, step);
+            remove_directories(root, step)?;
             Ok(Undone::Restored)
         }
         State::Outputs { files } => {
@@ -257,9 +258,10 @@ fn undo(
             _ => Ok(Undone::Nothing),
         },
         State::Kernel { .. } => match restore(root, units, &key, &step.before) {
-            Outcome::Refused { why } => Ok(Undone::LeftToReboot(format!(
+            Outcome::Refused { why } if root.is_live() => Ok(Undone::LeftToReboot(format!(
                 "{why}; the next boot puts it back"
             ))),
+            Outcome::Refused { why } => Err(Error::new(Kind::Io, why)),
             _ => Ok(Undone::Restored),
         },
         State::Unit { .. } => {
@@ -311,23 +313,30 @@ fn restore_ports_again(root: &Root, units: &mut Units, steps: &[TakenStep]) {
     }
 }
 
-/// Whether the outputs of a program are as the step made them. Where the power went in between, only the edit that stands
-/// for the program in a directory tree is known; anything else may be somebody's newer menu.
+/// Whether the outputs of a program are as the step made them. Where it failed, or the power went in between, only the edit
+/// that stands for the program in a directory tree is known; anything else may be somebody's newer menu.
 fn as_program_made(step: &TakenStep, now: &[Output]) -> bool {
     match &step.after {
         After::Restore {
             state: State::Outputs { files },
             ..
         } => now == files,
-        After::Set(Artifact::Made { in_tree, .. }) if step.outcome.is_none() => {
-            !in_tree.is_empty()
-                && in_tree.iter().all(|(path, content)| {
-                    now.iter().any(|output| {
-                        output.path == *path
-                            && matches!(&output.state, State::File { content: now, .. }
-                                if now.bytes().as_deref() == Some(content.as_bytes()))
-                    })
+        After::Set(Artifact::Made { in_tree, .. })
+            if !matches!(step.outcome, Some(Outcome::Made)) =>
+        {
+            let State::Outputs { files } = &step.before else {
+                return false;
+            };
+            let is_made = |output: &Output| {
+                in_tree.iter().any(|(path, content)| {
+                    output.path == *path
+                        && matches!(&output.state, State::File { content: now, .. }
+                            if now.bytes().as_deref() == Some(content.as_bytes()))
                 })
+            };
+            // Of several some may have been written.
+            now.iter()
+                .all(|output| files.contains(output) || is_made(output))
         }
         _ => now == step.outputs,
     }
@@ -340,9 +349,28 @@ fn outcome(outcome: Outcome) -> Result<()> {
     }
 }
 
-/// Directories that the step made go, innermost first, where nothing else is in them.
-fn remove_directories(root: &Root, step: &TakenStep) {
-    for directory in step.directories.iter().rev() {
-        root.remove_empty_dir(directory);
+/// What the process left that was killed while it took the step.
+fn remove_leftovers(root: &Root, step: &TakenStep, kind: &str, name: &str) {
+    match kind {
+        "file" => root.remove_leftover(name),
+        "variable" => root.remove_leftover(target::variable_parts(name).0),
+        // In a tree such a file is one like others.
+        "kernel" if !root.is_live() => root.remove_leftover(name),
+        "made" => {
+            if let State::Outputs { files } = &step.before {
+                files
+                    .iter()
+                    .for_each(|file| root.remove_leftover(&file.path));
+            }
+        }
+        _ => {}
     }
+}
+
+/// Directories that the step made go, innermost first, where nothing else is in them.
+fn remove_directories(root: &Root, step: &TakenStep) -> Result<()> {
+    for directory in step.directories.iter().rev() {
+        root.remove_empty_dir(directory)?;
+    }
+    Ok(())
 }

@@ -132,8 +132,8 @@ pub enum Artifact {
         /// Whether the outputs are known to lag behind the inputs, so that it must run even if no input changes.
         stale: bool,
         /// What it would make of its outputs, for a directory tree, where no program is started; empty where only the
-        /// program itself can tell. Known when the plan is made, and of no use later.
-        #[serde(skip)]
+        /// program itself can tell. It is recorded, too: what is found there after a crash may be this.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         in_tree: Vec<(PathBuf, String)>,
     },
     /// Packages that are installed, out of the repositories that the host has: the first must be there, the others are taken

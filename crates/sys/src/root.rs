@@ -385,12 +385,22 @@ impl Root {
             .map_err(|e| Error::io("sync its directory", &self.shown(path), &e))
     }
 
-    /// Removes a directory if it is empty; whether it was removed.
-    pub fn remove_empty_dir(&self, path: impl AsRef<Path>) -> bool {
-        let Ok((dir, name)) = self.parent(path.as_ref()) else {
-            return false;
+    /// Removes a directory if it is empty; whether it was removed. One that is not there is none to remove.
+    pub fn remove_empty_dir(&self, path: impl AsRef<Path>) -> Result<bool> {
+        let path = path.as_ref();
+        let fail = |e: Errno| Error::io("remove the directory", &self.shown(path), &e.into());
+        let (dir, name) = match self.parent(path) {
+            Err(e) if e.kind == Kind::Missing => return Ok(false),
+            parent => parent?,
         };
-        rustix::fs::unlinkat(&dir, &name, AtFlags::REMOVEDIR).is_ok()
+        match rustix::fs::unlinkat(&dir, &name, AtFlags::REMOVEDIR) {
+            Ok(()) => crate::write::sync_dir(&dir)
+                .map(|()| true)
+                .map_err(|e| Error::io("sync its directory", &self.shown(path), &e)),
+            // POSIX allows either for one that is not empty; a link in its place is not ours.
+            Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOENT | Errno::NOTDIR) => Ok(false),
+            Err(e) => Err(fail(e)),
+        }
     }
 
     /// Makes a directory and those above it; returns the ones that were made, outermost first.

@@ -93,7 +93,7 @@ impl Root {
         let path = path.as_ref();
         let fail = |e: IoError| Error::io("write it", &self.shown(path), &e);
         let (dir, name) = self.parent(path)?;
-        let temporary = format!(".{}.hftune-{}", name.display(), std::process::id());
+        let temporary = temporary_name(&name);
         let create = || {
             openat(
                 &dir,
@@ -104,7 +104,7 @@ impl Root {
         };
         let fd = match create() {
             Err(rustix::io::Errno::EXIST) => {
-                // Left by a process of the same id that was killed: the lock says that nobody uses it now.
+                // Left by a process that was killed: the lock says that nobody uses it now.
                 unlinkat(&dir, &temporary, AtFlags::empty()).map_err(|e| fail(e.into()))?;
                 create()
             }
@@ -153,7 +153,7 @@ impl Root {
                     .at(self.shown(path)),
             );
         }
-        let temporary = format!(".{}.hftune-{}", name.display(), std::process::id());
+        let temporary = temporary_name(&name);
         let _ = unlinkat(&dir, &temporary, AtFlags::empty());
         symlinkat(target, &dir, &temporary).map_err(fail)?;
         renameat(&dir, &temporary, &dir, &name).map_err(|e| {
@@ -161,6 +161,15 @@ impl Root {
             fail(e)
         })?;
         sync_dir(&dir).map_err(|e| Error::io("sync its directory", &self.shown(path), &e))
+    }
+
+    /// Removes what a process that was killed while it wrote a file or made a link left beside it.
+    pub fn remove_leftover(&self, path: impl AsRef<Path>) {
+        let path = path.as_ref();
+        if let Ok((dir, name)) = self.parent(path) {
+            // Nothing is there but after a kill.
+            let _ = unlinkat(&dir, temporary_name(&name), AtFlags::empty());
+        }
     }
 
     /// Writes a value to a `/proc` or `/sys` file in one `write` call, as the kernel wants it.
@@ -184,9 +193,14 @@ impl Root {
 
     fn write_value(&self, path: &Path, doing: &str, text: &str) -> Result<()> {
         let fail = |e: IoError| Error::io(doing, &self.shown(path), &e);
-        // In a tree the file is a plain one: it must be cut to the new value. The kernel's files ignore TRUNC.
+        if !self.is_live() {
+            // In a tree it is a file like others, which a kill must not leave empty. There has to be one.
+            let metadata = self.metadata(path)?;
+            let metadata = metadata.ok_or_else(|| fail(rustix::io::Errno::NOENT.into()))?;
+            return self.write_atomic(path, text.as_bytes(), &metadata);
+        }
         let fd = self
-            .open(path, OFlags::WRONLY | OFlags::TRUNC | OFlags::NOFOLLOW)
+            .open(path, OFlags::WRONLY | OFlags::NOFOLLOW)
             .map_err(fail)?;
         let written = rustix::io::write(&fd, text.as_bytes()).map_err(|e| fail(e.into()))?;
         if written != text.len() {
@@ -219,6 +233,12 @@ impl Root {
         }
         sync_dir(&dir).map_err(fail)
     }
+}
+
+/// The name under which a file is written before it takes its own. It is the same for every process, so that a later one
+/// finds what a killed one left; there is one writer at a time, and the file is made anew (`O_EXCL`, `O_NOFOLLOW`).
+fn temporary_name(name: &Path) -> String {
+    format!(".{}.hftune", name.display())
 }
 
 /// Length of a log up to and with its last newline, in bytes.

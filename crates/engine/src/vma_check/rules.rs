@@ -62,7 +62,7 @@ pub(super) fn check(machine: &Machine<'_>, sources: &Sources) -> Vec<Diagnosis> 
         found.push(Diagnosis::ok(
             AREA,
             file,
-            format!("libvma reads {rules} rules"),
+            format!("libvma reads every rule of it: {rules}"),
         ));
     }
     found.extend(ports(machine, &parsed.groups));
