@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use hftune_engine::launch::DEFAULT_PRIORITY;
@@ -42,11 +43,18 @@ pub(crate) enum Command {
     Setup {
         #[command(flatten)]
         choices: ChoiceArgs,
+        /// Undo it by itself, also after a reboot, unless hftune confirm is run in time: 90s, 10m, 1h
+        ///
+        /// For a change over the network that may cut off whoever makes it.
+        #[arg(long, value_name = "TIME", value_parser = parse_time)]
+        confirm_within: Option<Duration>,
         #[command(flatten)]
         consent: Consent,
         #[command(flatten)]
         output: Json,
     },
+    /// Keep a setup that was made with --confirm-within
+    Confirm,
     /// Prove every setting: saved, live, in effect
     Verify(Verify),
     /// Undo the last setup, or everything since a transaction
@@ -198,9 +206,12 @@ pub(crate) struct Rollback {
     /// Undo everything that hftune ever changed here
     #[arg(long)]
     pub all: bool,
-    /// Put files back that someone else changed since
+    /// Put files back that someone else changed since, and use what stands before the damage of a damaged journal
     #[arg(long)]
     pub force: bool,
+    /// Undo a setup that waits to be confirmed, as its timer does
+    #[arg(long, hide = true, conflicts_with_all = ["id", "all"])]
+    pub unconfirmed: bool,
     #[command(flatten)]
     pub consent: Consent,
     #[command(flatten)]
@@ -427,6 +438,30 @@ pub(crate) struct Consent {
     /// Do not ask
     #[arg(long, short)]
     pub yes: bool,
+}
+
+/// The least and the most time that a setup may wait: a reboot takes minutes, and nobody waits longer than a night.
+const WAITS: std::ops::RangeInclusive<u64> = 30..=86_400;
+
+fn parse_time(text: &str) -> Result<Duration, String> {
+    let expected = "expected a time like 90s, 10m or 1h, from 30s to 24h";
+    let at = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(at);
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err(expected.to_owned()),
+    };
+    let number: u64 = number.parse().map_err(|_| expected.to_owned())?;
+    let seconds = number.saturating_mul(seconds);
+    if WAITS.contains(&seconds) {
+        Ok(Duration::from_secs(seconds))
+    } else {
+        Err(expected.to_owned())
+    }
 }
 
 fn parse_list(text: &str) -> Result<CpuSet, String> {

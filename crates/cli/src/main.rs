@@ -38,6 +38,10 @@ fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    // The application that run becomes inherits both.
+    if !matches!(args.command, args::Command::Run(_)) {
+        hftune_sys::identity::keep_to_itself();
+    }
     match commands::run(&args) {
         Ok(answer) => {
             terminal::print(&answer.text);

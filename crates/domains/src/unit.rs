@@ -20,6 +20,21 @@ pub const UNITS: &str = "/etc/systemd/system";
 pub const HEADER: &str = "# Written by hftune. Change the profile, not this file: \"hftune setup\" writes it again,\n\
                           # \"hftune rollback\" takes it away.\n";
 
+/// What none of our units needs, as far as systemd 239 of RHEL 8 knows it: they write to `/proc` and `/sys`, and to nothing on a
+/// disk; they ask ports over netlink, or with a socket, and start systemctl.
+const HARDENING: &str = "NoNewPrivileges=yes\n\
+    ProtectSystem=strict\n\
+    ProtectHome=yes\n\
+    ProtectControlGroups=yes\n\
+    RestrictNamespaces=yes\n\
+    RestrictRealtime=yes\n\
+    LockPersonality=yes\n\
+    MemoryDenyWriteExecute=yes\n\
+    SystemCallArchitectures=native\n\
+    RestrictAddressFamilies=AF_UNIX AF_NETLINK AF_INET\n\
+    CapabilityBoundingSet=CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_NET_ADMIN CAP_SYS_ADMIN CAP_SYS_NICE CAP_SYS_PTRACE\n\
+    UMask=0077\n";
+
 /// A unit of ours.
 #[derive(Debug, Clone, Copy)]
 pub struct Service<'a> {
@@ -95,7 +110,7 @@ impl Service<'_> {
         };
         let _ = write!(
             text,
-            "\n[Service]\n{service}\n[Install]\nWantedBy={}\n",
+            "\n[Service]\n{service}{HARDENING}\n[Install]\nWantedBy={}\n",
             self.wanted_by,
         );
         text

@@ -8,7 +8,7 @@ use hftune_model::port_change::PortChange;
 use hftune_model::setting::Artifact;
 use hftune_model::transaction::{After, JOURNAL_VERSION, Outcome, Output, Record, State};
 use hftune_model::{Error, Kind, Result};
-use hftune_sys::{Root, exec};
+use hftune_sys::{Root, exec, signals};
 
 use crate::arguments;
 use crate::journal::{Journal, now};
@@ -58,7 +58,19 @@ pub fn apply(
         not_reached: Vec::new(),
         failure: None,
     };
+    signals::hold();
     for (number, step) in plan.steps.iter().enumerate() {
+        if signals::asked_to_stop() {
+            applied.failure = Some(
+                Error::new(
+                    Kind::Conflict,
+                    "it was asked to stop, and did between two changes",
+                )
+                .hint("hftune setup finishes it, hftune rollback undoes it"),
+            );
+            applied.not_reached = plan.steps[number..].iter().flat_map(changes_of).collect();
+            break;
+        }
         progress(number, step);
         let outcome = take(root, &journal, &mut units, number, step)?;
         let ids = changes_of(step);

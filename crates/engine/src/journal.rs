@@ -1,5 +1,5 @@
-//! The journal: one file a transaction in `/var/lib/hftune/transactions`, a JSON record a line, each on disk before what
-//! it announces is done.
+//! The journal: one file a transaction in `/var/lib/hftune/transactions`, a JSON record a line with the sum of its text, each on
+//! disk before what it announces is done.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -18,6 +18,9 @@ pub const STATE: &str = "/var/lib/hftune";
 /// Where the transactions are.
 pub const TRANSACTIONS: &str = "/var/lib/hftune/transactions";
 
+/// So many transactions are kept at least. Beyond that the oldest go that were undone; one that is in force never does.
+const KEPT: usize = 100;
+
 /// A transaction that is being written.
 #[derive(Debug)]
 pub struct Journal<'r> {
@@ -31,6 +34,7 @@ impl<'r> Journal<'r> {
     /// Begins a transaction.
     pub fn begin(root: &'r Root, begin: &Record) -> Result<Self> {
         root.make_dirs(TRANSACTIONS, 0o700)?;
+        prune(root)?;
         let stamp = jiff::Timestamp::now()
             .strftime("%Y-%m-%dT%H-%M-%SZ")
             .to_string();
@@ -59,12 +63,82 @@ impl<'r> Journal<'r> {
 
     /// Writes a record and waits until it is on disk.
     pub fn write(&self, record: &Record) -> Result<()> {
-        let mut line = serde_json::to_string(record).map_err(|e| {
+        let text = serde_json::to_string(record).map_err(|e| {
             Error::invalid(format!("a record cannot be written: {e}")).at(&self.path)
         })?;
-        line.push('\n');
+        let line = format!("{}\n", with_sum(&text));
         self.root.append_synced(&self.path, line.as_bytes())
     }
+}
+
+/// Removes the oldest transactions that were undone, where there are too many.
+fn prune(root: &Root) -> Result<()> {
+    let ids = ids(root)?;
+    for id in &ids[..ids.len().saturating_sub(KEPT)] {
+        // One that cannot be read is kept for whoever can.
+        if let Ok(Some(transaction)) = read(root, id)
+            && transaction.status == Status::RolledBack
+        {
+            root.remove_file(path_of(id))?;
+        }
+    }
+    Ok(())
+}
+
+/// What stands between a record and its sum.
+const SUM: &str = ",\"sum\":\"";
+
+/// A record with the sum of its text (CRC-32, as in gzip) as its last field.
+fn with_sum(text: &str) -> String {
+    let body = text.strip_suffix('}').unwrap_or(text);
+    format!("{body}{SUM}{:08x}\"}}", sum(text))
+}
+
+fn sum(text: &str) -> u32 {
+    let mut sum = flate2::Crc::new();
+    sum.update(text.as_bytes());
+    sum.sum()
+}
+
+/// The text of a record without its sum, and whether the sum is right; `None` where it has none, as in version 1.
+fn without_sum(line: &str) -> Option<(String, bool)> {
+    let (body, rest) = line.rsplit_once(SUM)?;
+    let stated = u32::from_str_radix(rest.strip_suffix("\"}")?, 16).ok()?;
+    let text = format!("{body}}}");
+    let right = sum(&text) == stated;
+    Some((text, right))
+}
+
+/// A line with another record in place of its own, and with a sum where it had one; `None` where it is damaged.
+pub(crate) fn rewritten(line: &str, change: impl FnOnce(Record) -> Record) -> Option<String> {
+    let (text, summed) = match without_sum(line) {
+        Some((text, true)) => (text, true),
+        Some((_, false)) => return None,
+        None => (line.to_owned(), false),
+    };
+    let record = serde_json::from_str(&text).ok()?;
+    let text = serde_json::to_string(&change(record)).ok()?;
+    Some(if summed { with_sum(&text) } else { text })
+}
+
+/// What was cut off half way and nobody finished: what happened, and what to do, in words.
+pub fn cut_off(transactions: &[Transaction]) -> Option<String> {
+    let newest = transactions
+        .iter()
+        .rfind(|t| t.status != Status::RolledBack)?;
+    if !newest.is_cut_off() {
+        return None;
+    }
+    let id = &newest.id;
+    Some(if newest.status == Status::Applied {
+        format!(
+            "the undoing of transaction {id} was cut off half way: hftune rollback finishes it, hftune setup makes it whole again"
+        )
+    } else {
+        format!(
+            "transaction {id} was cut off half way: hftune setup finishes it, hftune rollback undoes it"
+        )
+    })
 }
 
 /// The present time in UTC.
@@ -103,6 +177,26 @@ pub fn read_all(root: &Root) -> Result<Vec<Transaction>> {
     read.filter_map(Result::transpose).collect()
 }
 
+/// Every transaction; of a damaged one what was recorded before the damage, with a warning that says so.
+pub fn read_before_damage(root: &Root) -> Result<(Vec<Transaction>, Vec<String>)> {
+    let mut transactions = Vec::new();
+    let mut warnings = Vec::new();
+    for id in ids(root)? {
+        match read(root, &id) {
+            Ok(transaction) => transactions.extend(transaction),
+            Err(e) if e.kind == Kind::Invalid => {
+                let text = root.read_text(path_of(&id))?;
+                let whole = text.lines().take(e.line.unwrap_or(1) - 1);
+                let before: String = whole.flat_map(|line| [line, "\n"]).collect();
+                transactions.extend(parse(&id, &before).ok());
+                warnings.push(format!("{e}; only what stands before that line is used"));
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    Ok((transactions, warnings))
+}
+
 /// Every transaction, or none where only root may read them.
 pub fn read_all_permitted(root: &Root) -> Result<Vec<Transaction>> {
     match read_all(root) {
@@ -127,14 +221,24 @@ fn read(root: &Root, id: &str) -> Result<Option<Transaction>> {
 /// Reads a journal. A last line without its newline was being written when the power went, and announces nothing.
 pub fn parse(id: &str, text: &str) -> Result<Transaction> {
     let mut transaction: Option<Transaction> = None;
+    // Until the first line says which one it is.
+    let mut version = 0;
     let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
     for (i, line) in whole.lines().enumerate() {
         let damaged = |why: String| {
             Error::invalid(format!("the journal is damaged: {why}"))
                 .line(i + 1)
-                .hint("keep the file; what it recorded before this line is still valid")
+                .hint("keep the file; hftune rollback --force undoes what it recorded before this line")
         };
-        let record: Record = match serde_json::from_str(line) {
+        let summed = without_sum(line);
+        let text = summed.as_ref().map_or(line, |(text, _)| text);
+        let read = match &summed {
+            Some((_, false)) => Err("the sum of the line is wrong".to_owned()),
+            // From version 2 on every line has one.
+            None if version >= 2 => Err("the line has no sum".to_owned()),
+            _ => serde_json::from_str(text).map_err(|e| e.to_string()),
+        };
+        let record: Record = match read {
             Ok(record) => record,
             // Of what was undone nothing is needed any more.
             Err(_)
@@ -144,8 +248,15 @@ pub fn parse(id: &str, text: &str) -> Result<Transaction> {
             {
                 break;
             }
-            Err(e) => return Err(damaged(e.to_string())),
+            Err(why) => return Err(damaged(why)),
         };
+        if let Record::Begin { journal, .. } = &record {
+            version = *journal;
+            // A newer one is refused for that, below.
+            if version == 2 && summed.is_none() {
+                return Err(damaged("the line has no sum".to_owned()));
+            }
+        }
         match (&mut transaction, record) {
             (
                 None,
@@ -379,6 +490,26 @@ mod tests {
                 .what
                 .contains("newer form")
         );
+    }
+
+    #[test]
+    fn damage_is_told_from_what_was_written() {
+        let begin = r#"{"record":"begin","journal":2,"time":"t","version":"0","profile":"hft","boot_id":null,"changes":[]}"#;
+        let end = r#"{"record":"end","time":"t","complete":true}"#;
+        let whole = format!("{}\n{}\n", with_sum(begin), with_sum(end));
+        assert_eq!(parse("x", &whole).expect("whole").status, Status::Applied);
+        assert_eq!(without_sum(&with_sum(end)), Some((end.to_owned(), true)));
+        // One letter that fell over, and a line without its sum.
+        let fell = whole.replace("\"complete\":true", "\"complete\":trUe");
+        let other = whole.replace("\"time\":\"t\",\"complete\"", "\"time\":\"u\",\"complete\"");
+        let bare = format!("{}\n{end}\n", with_sum(begin));
+        for damaged in [fell, other, bare] {
+            let error = parse("x", &damaged).expect_err("damaged");
+            assert!(
+                error.line == Some(2) && error.what.contains("damaged"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod apply;
 mod arguments;
 mod boot_words;
 pub mod capture;
+pub mod confirm;
 pub mod cut_links;
 pub mod host;
 pub mod in_force;

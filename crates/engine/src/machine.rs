@@ -196,6 +196,7 @@ impl<'r> Machine<'r> {
         let is_former = |target: &str| former.iter().any(|unit| target.ends_with(unit.as_str()));
         keep_part(&mut plan, is_of_ports, is_former);
         plan.warnings.clone_from(&self.warnings);
+        plan.warnings.extend(journal::cut_off(transactions));
         let mut profile = last.map_or_else(|| self.resolved.profile.clone(), |last| last.profile);
         profile.nic = self.resolved.profile.nic.clone();
         self.remember(&mut plan, &InForce::new(self.choices.clone(), profile));
@@ -210,6 +211,7 @@ impl<'r> Machine<'r> {
         let (last, _) = InForce::read_or_warn(self.reader.root())?;
         keep_part(&mut plan, of_vma, vma::makes);
         plan.warnings.retain(|warning| of_vma(warning));
+        plan.warnings.extend(journal::cut_off(transactions));
         plan.warnings.extend(self.warnings.iter().cloned());
         let mut profile = last.map_or_else(|| self.resolved.profile.clone(), |last| last.profile);
         profile.vma = self.resolved.profile.vma.clone();
@@ -246,6 +248,7 @@ impl<'r> Machine<'r> {
             plan.warnings
                 .push(format!("{}: {}{mend}", finding.id, finding.reason));
         }
+        plan.warnings.extend(journal::cut_off(transactions));
         plan.warnings.extend(cpu_split::warning(&self.host));
         plan.warnings.extend(self.notes(&desired));
         plan.warnings.extend(self.warnings.iter().cloned());

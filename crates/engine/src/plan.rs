@@ -231,6 +231,10 @@ fn put_back(reader: &Reader<'_>, plan: &mut Plan, desired: &Desired, past: &Past
         let (kind, name) = target::key_parts(key);
         let state = &held.before;
         let same_boot = past.boot_id.is_some() && past.boot_id == held.boot_id;
+        // What waits to be confirmed goes when it is confirmed or undone.
+        if crate::confirm::owns(key) {
+            continue;
+        }
         // A program's outputs follow its inputs, below.
         if wanted.contains(key) || kind == "made" || (target::of_one_boot(kind, name) && !same_boot)
         {

@@ -5,7 +5,7 @@ use std::path::Path;
 use hftune_model::setting::Artifact;
 use hftune_model::transaction::{After, Content, Outcome, Output, Record, State};
 
-use crate::secrets;
+use crate::{journal, secrets};
 
 /// The text of a journal, in which old contents are empty and new ones are blanked as the files themselves are.
 ///
@@ -13,9 +13,13 @@ use crate::secrets;
 pub fn journal(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     for line in text.split_inclusive(|byte| *byte == b'\n') {
-        let record: Option<Record> = serde_json::from_slice(line).ok();
-        let redacted = record.and_then(|record| serde_json::to_vec(&redacted(record)).ok());
-        out.extend(redacted.unwrap_or_else(|| vec![b'x'; line.trim_ascii_end().len()]));
+        let redacted = std::str::from_utf8(line)
+            .ok()
+            .and_then(|line| journal::rewritten(line.trim_ascii_end(), redacted));
+        match redacted {
+            Some(line) => out.extend(line.into_bytes()),
+            None => out.extend(vec![b'x'; line.trim_ascii_end().len()]),
+        }
         if line.ends_with(b"\n") {
             out.push(b'\n');
         }

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use hftune_domains::boot;
 use hftune_model::setting::Artifact;
 use hftune_model::transaction::{
-    After, Outcome, Output, Record, State, Status, TakenStep, Transaction,
+    After, Conflict, Outcome, Output, Record, State, Status, TakenStep, Transaction,
 };
 use hftune_model::{Error, Kind, Result};
-use hftune_sys::Root;
+use hftune_sys::{Root, signals};
 
 use crate::apply::{by_hand, restore, run};
 use crate::boot_words::{self, Taken};
@@ -29,6 +29,8 @@ pub struct RolledBack {
     pub taken_out: Vec<PathBuf>,
     /// Targets that were not put back, and why.
     pub not_restored: Vec<(String, String)>,
+    /// Files that someone changed since hftune wrote them, each in its three states.
+    pub conflicts: Vec<Conflict>,
     /// Whether the running kernel still has boot arguments that are gone from the boot loader.
     pub reboot_required: bool,
 }
@@ -71,6 +73,7 @@ pub fn rollback(
     mut progress: impl FnMut(&str),
 ) -> Result<RolledBack> {
     let mut result = RolledBack::default();
+    signals::hold();
     let mut units = Units::default();
     // What a newer transaction left as it is: an older state would go over what the newer one is to put back.
     let mut stuck: BTreeSet<String> = BTreeSet::new();
@@ -81,12 +84,22 @@ pub fn rollback(
         let mut later = Vec::new();
         for step in transaction.steps.iter().rev().filter(|step| !step.undone) {
             let name = name_of(&step.after);
+            if signals::asked_to_stop() {
+                let why = "it was asked to stop, and did between two changes: hftune rollback finishes it";
+                result.not_restored.push((name, why.to_owned()));
+                units.finish(root)?;
+                return Ok(result);
+            }
             progress(&name);
             if stuck.contains(&name) {
                 complete = false;
                 continue;
             }
-            match undo(root, &mut units, step, same_boot, force) {
+            let undone = undo(root, &mut units, step, same_boot, force);
+            if matches!(&undone, Err(e) if e.kind == Kind::Conflict) {
+                result.conflicts.extend(conflict(root, step));
+            }
+            match undone {
                 Ok(Undone::Restored) => result.restored.push(name),
                 Ok(Undone::TakenOut) => {
                     let path = match target::key_parts(&name) {
@@ -347,6 +360,29 @@ fn outcome(outcome: Outcome) -> Result<()> {
         Outcome::Made | Outcome::Rounded { .. } | Outcome::Untried { .. } => Ok(()),
         Outcome::Refused { why } | Outcome::Failed { why } => Err(Error::new(Kind::Io, why)),
     }
+}
+
+/// The three states of a file that somebody changed; `None` for what is no text.
+fn conflict(root: &Root, step: &TakenStep) -> Option<Conflict> {
+    let key = target::current_key(root, &name_of(&step.after));
+    let path = PathBuf::from(key.strip_prefix("file:")?);
+    let text = |state: &State| match state {
+        State::File { content, .. } => String::from_utf8(content.bytes()?).ok(),
+        State::Absent => Some(String::new()),
+        _ => None,
+    };
+    let made = match &step.after {
+        After::Set(Artifact::File { content, .. }) => content.clone(),
+        After::Set(Artifact::NoFile { .. }) => String::new(),
+        After::Set(_) => return None,
+        After::Restore { state, .. } => text(state)?,
+    };
+    Some(Conflict {
+        before: text(&step.before)?,
+        made,
+        now: text(&target::file_state(root, &path).ok()?)?,
+        path,
+    })
 }
 
 /// What the process left that was killed while it took the step.

@@ -9,7 +9,9 @@ use crate::port_change::PortChange;
 use crate::setting::{Artifact, When};
 
 /// The version of the journal that this hftune writes. A newer one is refused, an older one is read.
-pub const JOURNAL_VERSION: u32 = 1;
+///
+/// 1: records alone. 2: each with the sum of its text, so that damage is told from what was written.
+pub const JOURNAL_VERSION: u32 = 2;
 
 /// One line of a journal. A transaction is a file of such lines, each on disk before what it announces is done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -278,6 +280,15 @@ pub struct Transaction {
 }
 
 impl Transaction {
+    /// Whether its setup, or its undoing, was cut off half way, and nothing finished it since.
+    pub fn is_cut_off(&self) -> bool {
+        match self.status {
+            Status::Interrupted | Status::Failed => true,
+            Status::Applied => self.steps.iter().any(|step| step.undone),
+            Status::RolledBack => false,
+        }
+    }
+
     /// Whether undoing it, or having applied it, takes a reboot to have effect.
     pub fn touches_boot(&self) -> bool {
         self.changes
@@ -305,6 +316,19 @@ pub struct TakenStep {
     pub outputs: Vec<Output>,
     /// Whether it was undone.
     pub undone: bool,
+}
+
+/// A file that someone changed since hftune wrote it: the three texts that its undoing has to choose between.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Conflict {
+    /// The file.
+    pub path: PathBuf,
+    /// As it was before hftune; empty where there was none.
+    pub before: String,
+    /// As hftune made it.
+    pub made: String,
+    /// As it is now.
+    pub now: String,
 }
 
 /// What became of a transaction.

@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use hftune_model::plan::Change;
-use hftune_model::transaction::{Status, Transaction};
+use hftune_model::transaction::{Conflict, Status, Transaction};
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
+use similar::TextDiff;
 
 use crate::text::{indented, plural};
 
@@ -47,6 +48,8 @@ pub struct Rollback {
     pub taken_out: Vec<PathBuf>,
     /// Targets that were not put back, and why.
     pub not_restored: Vec<NotDone>,
+    /// Files that someone changed since hftune wrote them, each in its three states.
+    pub conflicts: Vec<Conflict>,
     /// Whether a reboot is needed.
     pub reboot_required: bool,
 }
@@ -86,9 +89,48 @@ pub fn rollback(result: &Rollback, width: usize) -> String {
         );
     }
     out.push_str(&not_done("Not put back", &result.not_restored, width));
+    for conflict in &result.conflicts {
+        out.push_str(&three_ways(conflict));
+    }
     if result.reboot_required {
         out.push_str("Reboot: the running kernel was booted with arguments that are gone now.\n");
     }
+    out
+}
+
+/// Lines around a change that are shown with it.
+const AROUND: usize = 1;
+
+/// What hftune changed of a file, and what somebody changed since.
+fn three_ways(conflict: &Conflict) -> String {
+    let path = conflict.path.display();
+    let mut out = String::new();
+    for (title, from, to) in [
+        ("what hftune changed", &conflict.before, &conflict.made),
+        ("what was changed since", &conflict.made, &conflict.now),
+    ] {
+        let _ = writeln!(out, "\n{}", format!("{path}: {title}").bold());
+        let difference = TextDiff::from_lines(from.as_str(), to.as_str());
+        let unified = difference.unified_diff().context_radius(AROUND).to_string();
+        for line in unified.lines() {
+            // A line of a file must not steer the terminal.
+            let line: String = line
+                .chars()
+                .map(|c| {
+                    if c.is_control() && c != '\t' {
+                        '\u{fffd}'
+                    } else {
+                        c
+                    }
+                })
+                .collect();
+            let _ = writeln!(out, "  {line}");
+        }
+    }
+    let _ = writeln!(
+        out,
+        "\n  hftune rollback --force puts {path} back as it was before both."
+    );
     out
 }
 

@@ -20,6 +20,19 @@ pub fn binary() -> Option<PathBuf> {
     std::env::current_exe().ok()
 }
 
+/// Files that this process makes are for their owner unless it says otherwise, and what was in its memory is in no core
+/// file.
+pub fn keep_to_itself() {
+    use rustix::process::{Resource, Rlimit, setrlimit, umask};
+    umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    // Lowering a limit takes no right; where it fails nevertheless, nothing depends on it.
+    let _ = setrlimit(Resource::Core, none);
+}
+
 /// Process id of this process.
 pub fn pid() -> u32 {
     std::process::id()

@@ -18,6 +18,7 @@ mod resolve;
 pub mod rlimit;
 pub mod root;
 pub mod sched;
+pub mod signals;
 pub mod watcher;
 pub mod write;
 

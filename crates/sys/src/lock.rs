@@ -18,6 +18,15 @@ pub struct Lock {
 impl Lock {
     /// Takes the lock, or says who holds it. `purpose` is written into the file for the next one who asks.
     pub fn take(root: &Root, path: &Path, purpose: &str) -> Result<Self> {
+        Self::open(root, path, purpose, false)
+    }
+
+    /// Takes the lock as soon as nobody holds it.
+    pub fn wait(root: &Root, path: &Path, purpose: &str) -> Result<Self> {
+        Self::open(root, path, purpose, true)
+    }
+
+    fn open(root: &Root, path: &Path, purpose: &str, wait: bool) -> Result<Self> {
         let (dir, name) = root.parent(path)?;
         let fd = openat(
             &dir,
@@ -27,7 +36,12 @@ impl Lock {
         )
         .map_err(|e| Error::io("open the lock", &root.shown(path), &e.into()))?;
         let mut file = File::from(fd);
-        match file.try_lock() {
+        let locked = if wait {
+            file.lock().map_err(TryLockError::Error)
+        } else {
+            file.try_lock()
+        };
+        match locked {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();

@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod confirm;
 mod explain;
 mod history;
 mod host;
@@ -49,9 +50,11 @@ pub(crate) fn run(args: &Args) -> Result<Answer> {
         } => plan::run(&root, choices, output.json),
         Command::Setup {
             choices,
+            confirm_within,
             consent,
             output,
-        } => setup::run(&root, choices, consent.yes, output.json),
+        } => setup::run(&root, choices, *confirm_within, consent.yes, output.json),
+        Command::Confirm => confirm::run(&root),
         Command::Verify(args) => verify::run(&root, args),
         Command::Rollback(args) => rollback::run(&root, args),
         Command::History { output } => history::run(&root, output.json),
@@ -95,4 +98,10 @@ fn need_root(root: &Root, doing: &str) -> Result<()> {
 fn lock(root: &Root, purpose: &str) -> Result<Lock> {
     root.make_dirs(journal::STATE, 0o755)?;
     Lock::take(root, &Path::new(journal::STATE).join("lock"), purpose)
+}
+
+/// The same, where nobody is there who could run the command again.
+fn wait_for_lock(root: &Root, purpose: &str) -> Result<Lock> {
+    root.make_dirs(journal::STATE, 0o755)?;
+    Lock::wait(root, &Path::new(journal::STATE).join("lock"), purpose)
 }

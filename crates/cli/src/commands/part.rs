@@ -2,7 +2,7 @@
 
 use hftune_engine::in_force::Choices;
 use hftune_engine::machine::Machine;
-use hftune_engine::{apply, journal};
+use hftune_engine::{apply, confirm, journal};
 use hftune_model::finding::Finding;
 use hftune_model::plan::Plan;
 use hftune_model::transaction::Transaction;
@@ -47,6 +47,7 @@ pub(super) struct Done {
 /// Does it; `None` where the operator said no.
 pub(super) fn run(root: &Root, part: Part<'_>) -> Result<Option<Done>> {
     let _lock = commands::lock(root, part.command)?;
+    confirm::refuse_while_pending(root)?;
     let transactions = journal::read_all(root)?;
     let machine = Machine::read(root, part.choices.clone())?;
     let plan = (part.plan)(&machine, &transactions)?;

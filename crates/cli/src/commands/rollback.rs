@@ -1,6 +1,6 @@
 //! `hftune rollback`
 
-use hftune_engine::{journal, rollback};
+use hftune_engine::{confirm, journal, rollback};
 use hftune_model::Result;
 use hftune_report::transactions::{NotDone, Rollback, rollback as report};
 use hftune_sys::Root;
@@ -11,8 +11,23 @@ use crate::{Answer, commands};
 
 pub(super) fn run(root: &Root, args: &Args) -> Result<Answer> {
     commands::need_root(root, "rollback")?;
-    let _lock = commands::lock(root, "rollback")?;
-    let chosen = rollback::choose(journal::read_all(root)?, args.id.as_deref(), args.all)?;
+    let _lock = if args.unconfirmed {
+        commands::wait_for_lock(root, "rollback")?
+    } else {
+        commands::lock(root, "rollback")?
+    };
+    let transactions = if args.force {
+        let (transactions, warnings) = journal::read_before_damage(root)?;
+        terminal::warn(&warnings);
+        transactions
+    } else {
+        journal::read_all(root)?
+    };
+    let chosen = if args.unconfirmed {
+        confirm::unconfirmed(root, transactions)?
+    } else {
+        rollback::choose(transactions, args.id.as_deref(), args.all)?
+    };
     let steps = chosen.iter().map(|t| t.steps.len()).sum();
     if !chosen.is_empty() && !args.consent.yes {
         for transaction in &chosen {
@@ -53,6 +68,7 @@ pub(super) fn run(root: &Root, args: &Args) -> Result<Answer> {
             .into_iter()
             .map(|(id, reason)| NotDone { id, reason })
             .collect(),
+        conflicts: undone.conflicts,
         reboot_required: undone.reboot_required,
     };
     let text = if args.output.json {

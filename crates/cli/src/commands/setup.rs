@@ -1,7 +1,9 @@
 //! `hftune setup`
 
+use std::time::Duration;
+
 use hftune_engine::machine::{Machine, installed_binary};
-use hftune_engine::{apply, cut_links, journal};
+use hftune_engine::{apply, confirm, cut_links, journal};
 use hftune_model::finding::{Finding, Proof, Verdict};
 use hftune_model::plan::{Plan, Step};
 use hftune_model::setting::Artifact;
@@ -15,14 +17,26 @@ use crate::args::ChoiceArgs;
 use crate::terminal::{self, Progress};
 use crate::{Answer, commands};
 
-pub(super) fn run(root: &Root, args: &ChoiceArgs, yes: bool, json: bool) -> Result<Answer> {
+pub(super) fn run(
+    root: &Root,
+    args: &ChoiceArgs,
+    confirm_within: Option<Duration>,
+    yes: bool,
+    json: bool,
+) -> Result<Answer> {
     commands::need_root(root, "setup")?;
     let _lock = commands::lock(root, "setup")?;
+    confirm::refuse_while_pending(root)?;
     let choices = args.choices()?;
     let transactions = journal::read_all(root)?;
     let machine = Machine::read(root, choices.clone())?;
     need_installed(root)?;
-    let plan = machine.plan(&transactions)?;
+    let mut plan = machine.plan(&transactions)?;
+    if let Some(within) = confirm_within
+        && !plan.steps.is_empty()
+    {
+        confirm::add(root, &mut plan, within, &machine.binary)?;
+    }
     let mut result = begun("hftune/setup/1", &plan);
     let mut failure = None;
     let mut not_made = Vec::new();
@@ -96,6 +110,11 @@ pub(super) fn run(root: &Root, args: &ChoiceArgs, yes: bool, json: bool) -> Resu
     if let Some(e) = &failure {
         terminal::error(e);
     }
+    if let Some(until) = confirm::pending(root)? {
+        terminal::warn(&[format!(
+            "this setup undoes itself at {until}: hftune confirm keeps it"
+        )]);
+    }
     Ok(Answer::ok(text).code(code))
 }
 
@@ -114,9 +133,25 @@ pub(super) fn begun(schema: &'static str, plan: &Plan) -> Setup {
     }
 }
 
-/// Units call the installed binary.
+/// Units call the installed binary, as root: nobody else may be able to change it.
 pub(super) fn need_installed(root: &Root) -> Result<()> {
-    if root.is_live() && installed_binary(root).is_none() {
+    if !root.is_live() {
+        return Ok(());
+    }
+    if let Some(path) = installed_binary(root) {
+        // What a link leads to is for whoever made the link to protect.
+        let metadata = root.metadata(&path).ok().flatten();
+        if metadata.is_some_and(|of| of.uid != 0 || of.mode & 0o022 != 0) {
+            return Err(
+                Error::invalid("units run it as root, and others than root may change it")
+                    .at(&path)
+                    .hint(format!(
+                        "chown root:root {0}; chmod 755 {0}",
+                        path.display()
+                    )),
+            );
+        }
+    } else {
         return Err(Error::new(
             Kind::Missing,
             "the units that hftune writes call /usr/local/bin/hftune, and no hftune is installed there",

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use hftune_model::profile::{Origin, Resolved};
 use hftune_model::{Error, Kind, Result};
 use hftune_sys::Root;
+use hftune_sys::write::Metadata;
 
 use super::layer::{self, Layer};
 use super::merge::Merged;
@@ -225,8 +226,8 @@ fn base_of<'a>(layer: &Layer, file: &File<'a>, seen: &[PathBuf]) -> Result<Sourc
     Ok(Source::File(base))
 }
 
-/// Follows links to a regular file; its mode and its real path.
-fn real_file(file: &File<'_>) -> Result<(u32, PathBuf)> {
+/// Follows links to a regular file; what it is and its real path.
+fn real_file(file: &File<'_>) -> Result<(Metadata, PathBuf)> {
     let mut real = file.path.clone();
     for _ in 0..MAX_LINKS {
         if let Some(target) = file.root.link_target(&real) {
@@ -234,7 +235,7 @@ fn real_file(file: &File<'_>) -> Result<(u32, PathBuf)> {
             continue;
         }
         return match file.root.metadata(&real).map_err(|e| e.at(&file.shown))? {
-            Some(metadata) => Ok((metadata.mode, plain(&real))),
+            Some(metadata) => Ok((metadata, plain(&real))),
             None => Err(Error::new(Kind::Missing, "there is no such file")
                 .at(&file.shown)
                 .hint("hftune profile new prints one to start from")),
@@ -260,9 +261,17 @@ fn plain(path: &Path) -> PathBuf {
 
 /// The text of a profile and the path of the file that it is in.
 fn read(file: &File<'_>) -> Result<(String, PathBuf)> {
-    let (mode, real) = real_file(file)?;
-    // In a tree the mode is that of whoever unpacked it, and says nothing about the machine.
-    if file.root.is_live() && mode & 0o022 != 0 {
+    let (metadata, real) = real_file(file)?;
+    let (caller, _) = hftune_sys::identity::owner();
+    // In a tree the owner is whoever unpacked it, and says nothing about the machine.
+    if file.root.is_live() && ![0, caller].contains(&metadata.uid) {
+        return Err(
+            Error::invalid("it belongs to another user, and what it says is done as root")
+                .at(&file.shown)
+                .hint(format!("chown root {}", file.shown.display())),
+        );
+    }
+    if file.root.is_live() && metadata.mode & 0o022 != 0 {
         return Err(Error::invalid(
             "others than its owner may change it, and what it says is done as root",
         )
