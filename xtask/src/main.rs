@@ -7,6 +7,7 @@
 mod bench;
 mod child;
 mod docs;
+mod faults;
 mod lab;
 mod progress;
 mod setup;
@@ -35,6 +36,8 @@ enum Chore {
     Setup(setup::Args),
     /// Run everything that must hold: formatting, documents, lints, tests, the lab
     Test(test::Args),
+    /// Kill a setup and a rollback at every system call that changes something, and refuse every one
+    Faults,
     /// Write docs/ from the settings' own words
     Docs(docs::Args),
     /// Measure whole processes side by side
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Chore::Test(args) => test::run(&args),
         Chore::Docs(args) => docs::run(&args).map(|()| ExitCode::SUCCESS),
         Chore::Bench(args) => bench::run(&args),
+        Chore::Faults => faults::run().map(|()| ExitCode::SUCCESS),
     };
     let error = match result {
         Ok(code) => return code,

@@ -375,6 +375,131 @@ fn a_damaged_journal_is_named_with_its_line() {
     );
 }
 
+/// The newest journal of a machine: its path.
+fn newest_journal(machine: &Machine) -> String {
+    let directory = "/var/lib/hftune/transactions";
+    let mut names: Vec<String> = std::fs::read_dir(machine.path(directory))
+        .expect("transactions")
+        .map(|entry| {
+            entry
+                .expect("entry")
+                .file_name()
+                .into_string()
+                .expect("UTF-8")
+        })
+        .collect();
+    names.sort();
+    format!("{directory}/{}", names.pop().expect("a transaction"))
+}
+
+#[test]
+fn a_letter_that_fell_over_in_the_journal_is_found_and_what_stands_before_it_can_be_undone() {
+    let machine = Machine::debian();
+    machine.run(&["setup", "--yes"]);
+    let journal = newest_journal(&machine);
+    let text = machine.read(&journal);
+    let at = text.lines().count() / 2;
+    let damaged: Vec<String> = text
+        .lines()
+        .enumerate()
+        .map(|(number, line)| {
+            if number + 1 == at {
+                line.replacen("\"step\":", "\"step\":1", 1)
+            } else {
+                line.to_owned()
+            }
+        })
+        .collect();
+    machine.file(&journal, &(damaged.join("\n") + "\n"));
+    for command in [
+        &["rollback", "--yes"][..],
+        &["setup", "--yes"],
+        &["history"],
+    ] {
+        refused(
+            &machine.run(command),
+            1,
+            &[
+                &format!("jsonl:{at}:"),
+                "the sum of the line is wrong",
+                "rollback --force",
+            ],
+        );
+    }
+    let answer = machine.run(&["rollback", "--force", "--yes", "--json"]);
+    assert!(
+        answer.stderr.contains("only what stands before"),
+        "{}",
+        answer.stderr
+    );
+    assert!(
+        !answer.json()["restored"]
+            .as_array()
+            .expect("list")
+            .is_empty()
+    );
+}
+
+#[test]
+fn a_file_that_somebody_changed_is_shown_in_its_three_states() {
+    let machine = Machine::debian();
+    machine.file("/etc/security/limits.d/99-hft.conf", "# mine\n");
+    machine.run(&["setup", "--yes"]);
+    let made = machine.read("/etc/security/limits.d/99-hft.conf");
+    machine.file(
+        "/etc/security/limits.d/99-hft.conf",
+        &format!("{made}trader - nofile 4096\n"),
+    );
+    let answer = machine.run(&["rollback", "--all", "--yes"]).expect(1);
+    for words in [
+        "what hftune changed",
+        "-# mine",
+        "what was changed since",
+        "+trader - nofile 4096",
+        "rollback --force",
+    ] {
+        assert!(answer.stdout.contains(words), "{words}:\n{}", answer.stdout);
+    }
+    machine
+        .run(&["rollback", "--all", "--yes", "--force"])
+        .expect(0);
+    assert_eq!(
+        machine.read("/etc/security/limits.d/99-hft.conf"),
+        "# mine\n"
+    );
+}
+
+#[test]
+fn a_setup_of_a_tree_waits_for_no_confirmation() {
+    let machine = Machine::debian();
+    refused(
+        &machine.run(&["setup", "--yes", "--confirm-within", "10m"]),
+        2,
+        &["systemd"],
+    );
+    for time in ["10", "1s", "2d", "-1m", "25h", ""] {
+        let answer = machine.run(&["setup", "--yes", "--confirm-within", time]);
+        assert_eq!(answer.code, 2, "{time}: {}", answer.stderr);
+    }
+    let answer = machine.run(&["confirm"]).expect(0);
+    assert!(answer.stdout.contains("No setup waits"));
+}
+
+/// A journal as hftune 0.1 wrote it in version 1, without sums.
+#[test]
+fn a_journal_of_version_1_is_read_and_undone() {
+    let machine = Machine::debian();
+    machine.file("/etc/security/limits.d/99-hft.conf", "new\n");
+    machine.file(
+        "/var/lib/hftune/transactions/2026-01-01T00-00-00Z.jsonl",
+        include_str!("journal/version-1.jsonl"),
+    );
+    let history = machine.run(&["history"]).expect(0).stdout;
+    assert!(history.contains("2026-01-01T00-00-00Z"), "{history}");
+    machine.run(&["rollback", "--yes"]).expect(0);
+    assert_eq!(machine.read("/etc/security/limits.d/99-hft.conf"), "old\n");
+}
+
 /// A full disk at every size that stops a setup half way: what was done is recorded, and rollback undoes it.
 #[test]
 fn a_full_disk_leaves_a_record_and_rollback_works() {

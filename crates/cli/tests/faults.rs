@@ -209,3 +209,38 @@ fn a_write_that_takes_a_part_is_no_loss() {
     }
     println!("short writes: {tried}, states lost: 0");
 }
+
+/// Ctrl-C, a shutdown, an ssh session that goes away: the change that is being made is finished, and the rest is left.
+#[test]
+fn a_setup_that_is_asked_to_stop_does_so_between_two_changes() {
+    let mut tried = 0;
+    let mut stopped = 0;
+    for case in cases() {
+        let changes = count(&(case.make)(), SETUP);
+        for at in points(changes) {
+            let machine = (case.make)();
+            let ended = hftune(&machine, SETUP, Some(Fault::Stop { at }));
+            let what = format!("asked to stop at change {at} of {changes} of setup");
+            // Before the first change, and after the last, it ends as other programs do.
+            assert!(
+                matches!(ended.code, None | Some(0..=4)),
+                "{what}: {ended:?}"
+            );
+            if ended.code == Some(1) {
+                stopped += 1;
+                let history = machine.run(&["history"]).expect(0).stdout;
+                assert!(
+                    history.contains("hftune setup finishes it"),
+                    "{what}: {history}"
+                );
+            }
+            undo(&case, &machine, &what);
+            tried += 1;
+        }
+    }
+    assert!(
+        stopped > tried / 2,
+        "only {stopped} of {tried} were stopped"
+    );
+    println!("stops: {tried}, states lost: 0");
+}

@@ -394,9 +394,9 @@ fn remove_leftovers(root: &Root, step: &TakenStep, kind: &str, name: &str) {
         "kernel" if !root.is_live() => root.remove_leftover(name),
         "made" => {
             if let State::Outputs { files } = &step.before {
-                files
-                    .iter()
-                    .for_each(|file| root.remove_leftover(&file.path));
+                for file in files {
+                    root.remove_leftover(&file.path);
+                }
             }
         }
         _ => {}

@@ -22,6 +22,7 @@ mod monitor;
 mod nic;
 mod packages;
 mod ports;
+mod power;
 mod recipe;
 mod scenario;
 mod scenario_bls;
@@ -68,6 +69,14 @@ enum Job {
     },
     /// Tune network ports of four drivers; wreck, rename and unplug them; give them back
     Nic {
+        #[command(flatten)]
+        binary: Binary,
+    },
+    /// Cut the power at random moments of a setup, and let a setup wait for its confirmation
+    Power {
+        /// How often
+        #[arg(long, default_value_t = 20)]
+        cuts: u32,
         #[command(flatten)]
         binary: Binary,
     },
@@ -175,6 +184,14 @@ pub fn run(args: Args) -> Result<ExitCode> {
             let image = prepare(Menu::GrubCfg, &root)?;
             let logs = root.join("nic");
             let all_held = guest::with_one_retry(&logs, || nic::run(&image, &binary, &logs))?;
+            Ok(judge(all_held))
+        }
+        Job::Power { cuts, binary } => {
+            let binary = binary.get()?;
+            let image = prepare(Menu::GrubCfg, &root)?;
+            let logs = root.join("power");
+            let all_held =
+                guest::with_one_retry(&logs, || power::run(&image, &binary, &logs, cuts))?;
             Ok(judge(all_held))
         }
         Job::Image => {

@@ -15,6 +15,8 @@ pub enum Fault {
     Kill { at: usize },
     /// The call is not made, and answers with this error.
     Error { at: usize, errno: i32 },
+    /// It is asked to stop (SIGTERM); the call is made.
+    Stop { at: usize },
     /// A write is given half of its bytes; other calls are left alone.
     Short { at: usize },
 }
@@ -91,6 +93,10 @@ fn follow(pid: i32, fault: Option<Fault>) -> Ended {
                             // SAFETY: the process is this one's child, stopped, and not yet waited for.
                             unsafe { libc::kill(pid, libc::SIGKILL) };
                             continue;
+                        }
+                        Some(Fault::Stop { at }) if at == changes => {
+                            // SAFETY: as above.
+                            unsafe { libc::kill(pid, libc::SIGTERM) };
                         }
                         Some(Fault::Error { at, errno }) if at == changes => {
                             // A number that is none: the kernel makes no call.
