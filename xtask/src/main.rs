@@ -8,6 +8,7 @@ mod bench;
 mod child;
 mod docs;
 mod faults;
+mod fuzz;
 mod lab;
 mod progress;
 mod setup;
@@ -38,6 +39,8 @@ enum Chore {
     Test(test::Args),
     /// Kill a setup and a rollback at every system call that changes something, and refuse every one
     Faults,
+    /// Look for bytes that break a reader of what others write
+    Fuzz(fuzz::Args),
     /// Write docs/ from the settings' own words
     Docs(docs::Args),
     /// Measure whole processes side by side
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Chore::Test(args) => test::run(&args),
         Chore::Docs(args) => docs::run(&args).map(|()| ExitCode::SUCCESS),
         Chore::Bench(args) => bench::run(&args),
+        Chore::Fuzz(args) => fuzz::run(&args),
         Chore::Faults => faults::run().map(|()| ExitCode::SUCCESS),
     };
     let error = match result {

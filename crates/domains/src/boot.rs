@@ -8,6 +8,8 @@ mod by_hand;
 mod cmdline;
 mod docs;
 mod dropin;
+#[cfg(feature = "fuzz")]
+pub(crate) mod fuzz;
 mod grub2_menu;
 mod grub_cfg;
 mod grub_default;

@@ -17,6 +17,8 @@ use hftune_sys::Reader;
 pub mod boot;
 pub mod conflicts;
 pub mod cpu_split;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 pub mod hugepages;
 pub mod irq;
 pub mod irqbalance;

@@ -345,7 +345,7 @@ fn set_unit(root: &Root, units: &mut Units, name: &str, active: bool) -> Outcome
             why: "systemd is not running here; the unit is enabled by its link and starts with the next boot".to_owned(),
         };
     }
-    failed(units.set_active(name, active))
+    failed(units.set_active(root, name, active))
 }
 
 /// Puts a target into a recorded state.

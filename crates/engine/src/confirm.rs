@@ -164,7 +164,7 @@ pub fn confirm(root: &Root) -> Result<Option<String>> {
     };
     let mut units = Units::default();
     if units::available(root) && target::unit_active(root, TIMER) {
-        units.set_active(TIMER, false)?;
+        units.set_active(root, TIMER, false)?;
     }
     // The word that it waits goes last: whatever stops this half way, it can be confirmed again.
     for path in [link(), timer(), service(), PENDING.to_owned()] {

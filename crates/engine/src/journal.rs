@@ -89,7 +89,7 @@ fn prune(root: &Root) -> Result<()> {
 const SUM: &str = ",\"sum\":\"";
 
 /// A record with the sum of its text (CRC-32, as in gzip) as its last field.
-fn with_sum(text: &str) -> String {
+pub(crate) fn with_sum(text: &str) -> String {
     let body = text.strip_suffix('}').unwrap_or(text);
     format!("{body}{SUM}{:08x}\"}}", sum(text))
 }

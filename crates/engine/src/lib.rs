@@ -9,6 +9,8 @@ mod boot_words;
 pub mod capture;
 pub mod confirm;
 pub mod cut_links;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 pub mod host;
 pub mod in_force;
 pub mod journal;

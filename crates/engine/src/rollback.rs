@@ -277,6 +277,10 @@ fn undo(
             Outcome::Refused { why } => Err(Error::new(Kind::Io, why)),
             _ => Ok(Undone::Restored),
         },
+        // It stopped by itself, or its file went: systemd would refuse to stop what it does not know.
+        State::Unit { active: false } if !target::unit_active(root, target::key_parts(&key).1) => {
+            Ok(Undone::Nothing)
+        }
         State::Unit { .. } => {
             outcome(restore(root, units, &key, &step.before))?;
             Ok(Undone::Restored)

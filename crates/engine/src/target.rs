@@ -14,6 +14,7 @@ use hftune_sys::{Reader, Root};
 use crate::arguments;
 use crate::packages;
 use crate::port;
+use crate::units;
 
 /// Whether an artifact is in place already. What cannot be read is not.
 pub fn in_place(reader: &Reader<'_>, artifact: &Artifact) -> bool {
@@ -62,7 +63,11 @@ pub fn in_place(reader: &Reader<'_>, artifact: &Artifact) -> bool {
 ///
 /// systemd keeps a link `/run/systemd/units/invocation:NAME` for every unit that is not inactive or failed
 /// (`unit_export_invocation_id()` and `unit_notify()` in src/core/unit.c), so that no process need be asked.
+/// A timer has none (seen with systemd 252): there systemd itself is asked, where it runs.
 pub fn unit_active(root: &Root, name: &str) -> bool {
+    if units::is_timer(name) {
+        return units::available(root) && units::is_active(name);
+    }
     root.exists(format!("/run/systemd/units/invocation:{name}"))
 }
 

@@ -413,12 +413,12 @@ impl Root {
         let mut created = Vec::new();
         for &dir in missing.iter().rev() {
             let (parent, name) = self.parent(dir)?;
-            rustix::fs::mkdirat(&parent, &name, Mode::from_raw_mode(mode))
-                .and_then(|()| {
-                    // mkdir(2) takes the umask off the mode; others must be able to read what hftune leaves.
-                    rustix::fs::chmodat(&parent, &name, Mode::from_raw_mode(mode), AtFlags::empty())
-                })
-                .map_err(|e| Error::io("make the directory", &self.shown(dir), &e.into()))?;
+            // mkdir(2) takes the umask off the mode. In one step, so that whatever stops it here leaves none that others
+            // cannot read.
+            let umask = rustix::process::umask(Mode::empty());
+            let outcome = rustix::fs::mkdirat(&parent, &name, Mode::from_raw_mode(mode));
+            rustix::process::umask(umask);
+            outcome.map_err(|e| Error::io("make the directory", &self.shown(dir), &e.into()))?;
             crate::write::sync_dir(&parent)
                 .map_err(|e| Error::io("sync it", &self.shown(dir), &e))?;
             created.push(dir.to_owned());

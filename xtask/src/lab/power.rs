@@ -188,7 +188,7 @@ fn confirmed(control: &Control, stock: &Snapshot) -> Result<()> {
     );
     let said = control.read("hftune confirm")?;
     ensure!(said.contains("Confirmed"), "{said}");
-    let left = control.read("ls /etc/systemd/system; systemctl list-timers --all --no-legend")?;
+    let left = control.read("ls /etc/systemd/system; systemctl list-timers --all --no-legend; ls /var/lib/systemd/timers")?;
     ensure!(!left.contains("hftune-confirm"), "{left}");
     let answer = control.run("hftune verify")?;
     ensure!(

@@ -230,14 +230,17 @@ impl Edit {
         kept
     }
 
-    /// The text with the new words: at its end, but before what would take them from the kernel (`--`) and before
-    /// tuned's own variable, since the first `isolcpus=` wins.
+    /// The text with the new words: at its end, but before what would take them from the kernel (`--`), before a word
+    /// whose quote is never closed, which would swallow them, and before tuned's own variable, since the first
+    /// `isolcpus=` wins.
     pub fn put_in(&self, text: &str) -> String {
         if self.insert.is_empty() {
             return text.to_owned();
         }
         let words = self.insert.join(" ");
-        let before = tokens(text).into_iter().find(|token| is_barrier(token.raw));
+        let before = tokens(text)
+            .into_iter()
+            .find(|token| is_barrier(token.raw) || is_open(token.raw));
         if let Some(token) = before {
             return format!(
                 "{}{words} {}",
@@ -249,6 +252,11 @@ impl Edit {
         let gap = if body.is_empty() { "" } else { " " };
         format!("{body}{gap}{words}{}", &text[body.len()..])
     }
+}
+
+/// Whether a quote in this word is never closed.
+fn is_open(word: &str) -> bool {
+    word.matches('"').count() % 2 == 1
 }
 
 /// Whether new words belong before this one.
@@ -276,6 +284,15 @@ mod tests {
 
     fn pairs(text: &str) -> Vec<(&str, Option<&str>)> {
         tokens(text).iter().map(|t| (t.name(), t.value())).collect()
+    }
+
+    #[test]
+    fn an_open_quote_swallows_nothing_of_ours() {
+        let wanted = [Argument::new("nohz_full", Some("2-7"))];
+        let text = "ro a=\"b c";
+        let edited = Edit::new(text, &[], &wanted).apply(text);
+        assert_eq!(edited, "ro nohz_full=2-7 a=\"b c");
+        assert!(Edit::new(&edited, &[], &wanted).is_empty());
     }
 
     #[test]

@@ -131,14 +131,14 @@ fn take_out(line: &str, remove: &[String]) -> String {
 }
 
 /// A `linux` line with new arguments where `10_linux` puts `GRUB_CMDLINE_LINUX_DEFAULT`: last, but before what that
-/// script adds itself (`$vt_handoff`) and before what is not for the kernel (`--`).
+/// script adds itself (`$vt_handoff`), before what is not for the kernel (`--`) and before what goes on in the next line.
 fn put_in(line: &str, insert: &[String]) -> String {
     if insert.is_empty() {
         return line.to_owned();
     }
     let new = insert.join(" ");
     let words = words(line);
-    let ends = |word: &&Word| matches!(word.text.as_str(), "$vt_handoff" | "--");
+    let ends = |word: &&Word| word.goes_on || matches!(word.text.as_str(), "$vt_handoff" | "--");
     if let Some(word) = words.iter().skip(2).find(ends) {
         let (before, after) = line.split_at(word.span.start);
         return format!("{before}{new} {after}");
@@ -153,6 +153,8 @@ struct Word {
     text: String,
     /// Where it stands in the line.
     span: Range<usize>,
+    /// Whether it goes on in the next line: a quote is open, or the newline has a backslash.
+    goes_on: bool,
 }
 
 fn is_blank(c: char) -> bool {
@@ -176,12 +178,14 @@ fn words(line: &str) -> Vec<Word> {
         let word = word.get_or_insert_with(|| Word {
             text: String::new(),
             span: at..at,
+            goes_on: false,
         });
         match (quote, c) {
             (None, '\'' | '"') => quote = Some(c),
             (Some(open), c) if c == open => quote = None,
             (None | Some('"'), '\\') => {
                 if let Some((_, escaped)) = chars.next() {
+                    word.goes_on |= escaped == '\n';
                     word.text.push(escaped);
                 }
             }
@@ -189,7 +193,10 @@ fn words(line: &str) -> Vec<Word> {
         }
         word.span.end = chars.offset();
     }
-    words.extend(word);
+    words.extend(word.map(|word| Word {
+        goes_on: word.goes_on || quote.is_some(),
+        ..word
+    }));
     words
 }
 
@@ -233,6 +240,15 @@ mod tests {
             "root=UUID=4cbb-02 ro quiet \"dyndbg=file a.c +p\" $vt_handoff"
         );
         assert_eq!(found[2].arguments, "root=UUID=4cbb-02 ro single");
+    }
+
+    #[test]
+    fn what_goes_on_in_the_next_line_stays_whole() {
+        for line in ["linux /v ro a=\"b\n", "linux /v ro a\\\n"] {
+            let rest = &line["linux /v ro ".len()..];
+            let edited = put_in(line, &["quiet".to_owned()]);
+            assert_eq!(edited, format!("linux /v ro quiet {rest}"));
+        }
     }
 
     #[test]

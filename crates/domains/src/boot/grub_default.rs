@@ -76,33 +76,44 @@ pub fn assignments(text: &str, name: &str) -> Result<Vec<Assigned>> {
 }
 
 /// The file with the value of `name` changed by `change`, which gets an empty text where the variable is not assigned.
+///
+/// # Errors
+/// Where the new value would not be read back: behind a branch that is never closed, or a line that goes on.
 pub fn edit(text: &str, name: &str, change: impl FnOnce(&str) -> String) -> Result<String> {
     let found = assignments(text, name)?;
-    let Some(last) = found.last() else {
-        let value = change("");
-        if value.is_empty() {
-            return Ok(text.to_owned());
-        }
-        let gap = if text.is_empty() || text.ends_with('\n') {
-            ""
-        } else {
-            "\n"
-        };
-        return Ok(format!("{text}{gap}{name}={}\n", double_quoted(&value)));
-    };
-    let value = change(&last.value);
-    if value == last.value {
+    let last = found.last();
+    let old = last.map_or("", |last| &last.value);
+    let value = change(old);
+    if value == old {
         return Ok(text.to_owned());
     }
-    let word = match last.quoting {
-        Quoting::Single if !value.contains('\'') => format!("'{value}'"),
-        _ => double_quoted(&value),
+    let edited = match last {
+        None => {
+            let gap = if text.is_empty() || text.ends_with('\n') {
+                ""
+            } else {
+                "\n"
+            };
+            format!("{text}{gap}{name}={}\n", double_quoted(&value))
+        }
+        Some(last) => {
+            let word = match last.quoting {
+                Quoting::Single if !value.contains('\'') => format!("'{value}'"),
+                _ => double_quoted(&value),
+            };
+            let (before, after) = (&text[..last.word.start], &text[last.word.end..]);
+            format!("{before}{word}{after}")
+        }
     };
-    Ok(format!(
-        "{}{word}{}",
-        &text[..last.word.start],
-        &text[last.word.end..]
-    ))
+    let read = assignments(&edited, name)?;
+    if read.last().is_none_or(|last| last.value != value) {
+        return Err(Error::invalid(format!(
+            "{name} cannot be edited safely here: what is written would not be read back"
+        ))
+        .line(read.last().map_or(1, |last| last.line))
+        .hint(format!("write it on one line as {name}=\"...\"")));
+    }
+    Ok(edited)
 }
 
 /// The value in double quotes, `$NAME` left to the shell.
@@ -403,6 +414,15 @@ mod tests {
             );
             let words: Vec<&str> = was.split_whitespace().chain(["isolcpus=2-7"]).collect();
             assert_eq!(is.split_whitespace().collect::<Vec<_>>(), words, "{before}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_would_not_be_read_back() {
+        for open in ["if true; then\n", "f() {\n", "A=1 \\\n"] {
+            let text = format!("GRUB_TIMEOUT=5\n{open}");
+            let edited = edit(&text, "GRUB_CMDLINE_LINUX", |_| "quiet".to_owned());
+            assert!(edited.is_err(), "{edited:?}");
         }
     }
 

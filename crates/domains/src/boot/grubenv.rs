@@ -53,7 +53,10 @@ pub fn set(text: &str, name: &str, escaped: &str) -> Result<String> {
     };
     let body = text.trim_end_matches('#');
     // The variable may stand in what looked like padding only if the block holds none: it never does.
-    let edited = format!("{}{escaped}{}", &body[..at], &body[at + old.len()..]);
+    let rest = &body[at + old.len()..];
+    // A last line without its newline would take the padding for a part of the value.
+    let rest = if rest.is_empty() { "\n" } else { rest };
+    let edited = format!("{}{escaped}{rest}", &body[..at]);
     if edited.len() > SIZE {
         return Err(Error::invalid(format!(
             "{name} would need {} bytes more than the {SIZE} of the block",
@@ -119,6 +122,13 @@ mod tests {
 
     fn block(body: &str) -> String {
         format!("{:#<SIZE$}", format!("{HEADER}{body}"))
+    }
+
+    #[test]
+    fn a_last_line_without_its_newline_is_ended() {
+        let edited = set(&block("kernelopts=ro"), "kernelopts", "a#").expect("set");
+        assert_eq!(value(&edited, "kernelopts").as_deref(), Some("a#"));
+        assert_eq!(edited.len(), SIZE);
     }
 
     #[test]

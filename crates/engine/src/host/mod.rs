@@ -10,6 +10,8 @@ mod cpus;
 mod distribution;
 mod drops;
 mod facts;
+#[cfg(feature = "fuzz")]
+pub(crate) mod fuzz;
 pub(crate) mod ini;
 mod irq_devices;
 mod irqs;

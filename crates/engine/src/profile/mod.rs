@@ -4,6 +4,8 @@
 //! built-in hft  <-  the file it is extended by  <-  ...  <-  options of the command
 //! ```
 
+#[cfg(feature = "fuzz")]
+pub(crate) mod fuzz;
 mod layer;
 mod load;
 mod merge;

@@ -8,6 +8,8 @@
 mod bitset;
 mod features;
 mod flags;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod ioctl;
 mod link;
 mod numbers;
