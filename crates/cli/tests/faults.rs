@@ -65,7 +65,7 @@ fn cases() -> [Case; 2] {
     ]
 }
 
-fn hftune(machine: &Machine, args: &[&str], fault: Option<Fault>) -> Ended {
+fn hftune(machine: &Machine, args: &[&str], fault: Option<Fault<'_>>) -> Ended {
     let root = machine.root().to_str().expect("UTF-8").to_owned();
     let mut words = vec!["--root", &root];
     words.extend(args);
@@ -243,4 +243,58 @@ fn a_setup_that_is_asked_to_stop_does_so_between_two_changes() {
         "only {stopped} of {tried} were stopped"
     );
     println!("stops: {tried}, states lost: 0");
+}
+
+/// A second command at every point of a first: it is told who is at work, or has finished before the first began.
+fn at_once(first: &[&str], second: &[&str], tuned: bool) -> usize {
+    let mut tried = 0;
+    let mut refused = 0;
+    for case in cases() {
+        let make = || {
+            let machine = (case.make)();
+            if tuned {
+                machine.run(SETUP);
+            }
+            machine
+        };
+        let changes = count(&make(), first);
+        // The first of them lie around the lock.
+        for at in (1..12.min(changes)).chain(points(changes)) {
+            let machine = make();
+            let told = std::cell::RefCell::new(None);
+            let run = || {
+                let answer = machine.run(second);
+                told.replace(Some(answer));
+            };
+            let ended = hftune(&machine, first, Some(Fault::Meanwhile { at, run: &run }));
+            let what = format!("{second:?} at change {at} of {changes} of {first:?}");
+            let told = told.take().expect("the point was reached");
+            assert!(matches!(ended.code, Some(0..=4)), "{what}: {ended:?}");
+            if told.code == 1 {
+                let holder = ["process ", "it has just begun"]
+                    .map(|word| format!("another hftune is at work: {word}"));
+                assert!(
+                    holder.iter().any(|words| told.stderr.contains(words)),
+                    "{what}: {}",
+                    told.stderr
+                );
+                refused += 1;
+            }
+            undo(&case, &machine, &what);
+            tried += 1;
+        }
+    }
+    assert!(
+        refused > tried / 2,
+        "only {refused} of {tried} were refused"
+    );
+    tried
+}
+
+#[test]
+fn two_commands_at_once_do_not_meet() {
+    let tried = at_once(SETUP, SETUP, false)
+        + at_once(ROLLBACK, SETUP, true)
+        + at_once(SETUP, ROLLBACK, false);
+    println!("two at once: {tried}, states lost: 0");
 }

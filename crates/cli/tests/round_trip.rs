@@ -238,3 +238,42 @@ fn what_someone_edited_since_is_left_alone_when_the_profile_drops_it() {
         "{told:#?}"
     );
 }
+
+/// A clock that was set back gives the next setup a later name all the same, so that it is undone first.
+#[test]
+fn a_clock_that_goes_backwards_does_not_change_the_order() {
+    let machine = Machine::debian();
+    let before = machine.manifest();
+    machine.run(&["setup", "--yes"]);
+    let directory = machine.path("/var/lib/hftune/transactions");
+    let journal = std::fs::read_dir(&directory)
+        .expect("transactions")
+        .next()
+        .expect("a journal")
+        .expect("its entry")
+        .path();
+    std::fs::rename(&journal, directory.join("2099-01-01T00-00-00Z.jsonl")).expect("rename");
+    machine.file(
+        "/etc/hftune/profile.toml",
+        "extends = \"hft\"\n[sysctl]\n\"vm.swappiness\" = 7\n",
+    );
+    machine.run(&["setup", "--yes"]);
+    let history = machine.run(&["history", "--json"]).expect(0).json();
+    let ids: Vec<&str> = history["transactions"]
+        .as_array()
+        .expect("transactions")
+        .iter()
+        .map(|t| t["id"].as_str().expect("an id"))
+        .collect();
+    assert_eq!(ids, ["2099-01-01T00-00-00Z", "2099-01-01T00-00-00Z-002"]);
+    machine.run(&["rollback", "--yes"]);
+    machine.remove("/etc/hftune/profile.toml");
+    machine.remove_dir("/etc/hftune");
+    let history = machine.run(&["history", "--json"]).expect(0).json();
+    assert_eq!(
+        history["transactions"][0]["status"], "applied",
+        "{history:#}"
+    );
+    machine.run(&["rollback", "--all", "--yes"]);
+    machine.assert_is(&before);
+}

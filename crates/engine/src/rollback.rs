@@ -351,9 +351,16 @@ fn as_program_made(step: &TakenStep, now: &[Output]) -> bool {
                             if now.bytes().as_deref() == Some(content.as_bytes()))
                 })
             };
+            // What the program was writing when it was cut off, before it renames it.
+            let is_cut_off = |output: &Output| {
+                output.path.extension().is_some_and(|end| end == "new")
+                    && files
+                        .iter()
+                        .any(|old| old.path == output.path && old.state == State::Absent)
+            };
             // Of several some may have been written.
             now.iter()
-                .all(|output| files.contains(output) || is_made(output))
+                .all(|output| files.contains(output) || is_made(output) || is_cut_off(output))
         }
         _ => now == step.outputs,
     }

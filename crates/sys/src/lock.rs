@@ -46,9 +46,14 @@ impl Lock {
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
                 let _ = (&mut file).take(200).read_to_string(&mut holder);
+                // It has the lock, and is about to write who it is.
+                let holder = match holder.trim() {
+                    "" => "it has just begun",
+                    holder => holder,
+                };
                 return Err(Error::new(
                     Kind::Conflict,
-                    format!("another hftune is at work: {}", holder.trim()),
+                    format!("another hftune is at work: {holder}"),
                 )
                 .at(root.shown(path))
                 .hint("wait until it is done, then run the command again"));
@@ -58,7 +63,9 @@ impl Lock {
         // The text only helps the next one who asks; the lock itself is held whether or not it can be written.
         let _ = file.set_len(0);
         let _ = file.rewind();
-        let _ = writeln!(file, "process {}, {purpose}", std::process::id());
+        // At once, so that nobody reads half of it.
+        let holder = format!("process {}, {purpose}\n", std::process::id());
+        let _ = file.write_all(holder.as_bytes());
         Ok(Self { _file: file })
     }
 }

@@ -9,8 +9,8 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 
 /// What is done at a change, counted from 1.
-#[derive(Debug, Clone, Copy)]
-pub enum Fault {
+#[derive(Clone, Copy)]
+pub enum Fault<'a> {
     /// The process is killed before the call is made.
     Kill { at: usize },
     /// The call is not made, and answers with this error.
@@ -19,6 +19,8 @@ pub enum Fault {
     Stop { at: usize },
     /// A write is given half of its bytes; other calls are left alone.
     Short { at: usize },
+    /// Something else is done while the process stands still before the call.
+    Meanwhile { at: usize, run: &'a dyn Fn() },
 }
 
 /// How it ended.
@@ -34,7 +36,7 @@ pub struct Ended {
 const SYSCALL_STOP: i32 = libc::SIGTRAP | 0x80;
 
 /// Runs the program with its output thrown away. It has one thread and starts no process.
-pub fn trace(program: &str, args: &[&str], fault: Option<Fault>) -> Ended {
+pub fn trace(program: &str, args: &[&str], fault: Option<Fault<'_>>) -> Ended {
     let mut command = Command::new(program);
     command
         .args(args)
@@ -59,7 +61,7 @@ pub fn trace(program: &str, args: &[&str], fault: Option<Fault>) -> Ended {
     follow(pid, fault)
 }
 
-fn follow(pid: i32, fault: Option<Fault>) -> Ended {
+fn follow(pid: i32, fault: Option<Fault<'_>>) -> Ended {
     let mut changes = 0;
     let mut inside = false;
     let mut answer_with = None;
@@ -98,6 +100,7 @@ fn follow(pid: i32, fault: Option<Fault>) -> Ended {
                             // SAFETY: as above.
                             unsafe { libc::kill(pid, libc::SIGTERM) };
                         }
+                        Some(Fault::Meanwhile { at, run }) if at == changes => run(),
                         Some(Fault::Error { at, errno }) if at == changes => {
                             // A number that is none: the kernel makes no call.
                             registers.orig_rax = u64::MAX;

@@ -268,6 +268,10 @@ impl Machine {
         fs::remove_file(self.path(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
     }
 
+    pub fn remove_dir(&self, path: &str) {
+        fs::remove_dir(self.path(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
+    }
+
     pub fn read(&self, path: &str) -> String {
         fs::read_to_string(self.path(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
     }

@@ -202,7 +202,11 @@ pub fn place(cx: &Context<'_>, wanted: &[Argument]) -> Placed {
             program: PathBuf::from("/usr/sbin/update-grub"),
             args: Vec::new(),
             inputs: vec![PathBuf::from(dropin::PATH)],
-            outputs: vec![PathBuf::from(staged::GRUB_CFG)],
+            // It writes the second, and renames it to the first: a power cut leaves it.
+            outputs: vec![
+                PathBuf::from(staged::GRUB_CFG),
+                PathBuf::from(format!("{}.new", staged::GRUB_CFG)),
+            ],
             in_tree: in_tree(cx, &written, &placed.kept, reset.is_some()),
             stale,
         });
