@@ -1,6 +1,7 @@
 //! The command line. The doc comments are the help texts.
 
 use std::ffi::OsString;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -84,6 +85,8 @@ pub(crate) enum Command {
     },
     /// Start an application on isolated CPUs, with its priority, memory and environment, or check a running one
     Run(Run),
+    /// Measure how quiet CPUs are, and name what disturbs them
+    Jitter(Jitter),
     /// Install, configure and check kernel bypass through libvma
     Vma {
         #[command(subcommand)]
@@ -100,6 +103,33 @@ pub(crate) enum Command {
         #[arg(value_name = "DOMAIN", required = true)]
         domains: Vec<String>,
     },
+}
+
+/// Measure how quiet CPUs are, and name what disturbs them
+///
+/// A loop on each CPU reads the time stamp counter and does nothing else; whatever takes the CPU from it is a gap. A second pass
+/// traces the kernel meanwhile and names the gaps: an interrupt, a softirq, a thread, or none of these, which is firmware or
+/// the hypervisor. It loads the CPUs that it measures fully; stop the application first. As root; without, causes are not known.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Jitter {
+    /// CPUs, like 2-7,10; the isolated ones where none are given, or all but the first. One is always left for the rest
+    #[arg(long, value_name = "LIST", value_parser = parse_list)]
+    pub cpus: Option<CpuSet>,
+
+    /// How long each of the two passes takes: 90s, 10m, 1h
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_length)]
+    pub duration: Duration,
+
+    /// What counts as a gap, in nanoseconds; without, four times what a quiet loop takes
+    #[arg(long, value_name = "NS")]
+    pub threshold: Option<u64>,
+
+    /// Leave the traced pass out
+    #[arg(long)]
+    pub no_trace: bool,
+
+    #[command(flatten)]
+    pub output: Json,
 }
 
 impl Args {
@@ -441,10 +471,19 @@ pub(crate) struct Consent {
 }
 
 /// The least and the most time that a setup may wait: a reboot takes minutes, and nobody waits longer than a night.
-const WAITS: std::ops::RangeInclusive<u64> = 30..=86_400;
+const WAITS: RangeInclusive<u64> = 30..=86_400;
 
 fn parse_time(text: &str) -> Result<Duration, String> {
-    let expected = "expected a time like 90s, 10m or 1h, from 30s to 24h";
+    time_within(text, WAITS, "30s")
+}
+
+/// Reads the length of a measurement.
+fn parse_length(text: &str) -> Result<Duration, String> {
+    time_within(text, 1..=*WAITS.end(), "1s")
+}
+
+fn time_within(text: &str, range: RangeInclusive<u64>, least: &str) -> Result<Duration, String> {
+    let expected = || format!("expected a time like 90s, 10m or 1h, from {least} to 24h");
     let at = text
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(text.len());
@@ -453,14 +492,14 @@ fn parse_time(text: &str) -> Result<Duration, String> {
         "s" => 1,
         "m" => 60,
         "h" => 3600,
-        _ => return Err(expected.to_owned()),
+        _ => return Err(expected()),
     };
-    let number: u64 = number.parse().map_err(|_| expected.to_owned())?;
+    let number: u64 = number.parse().map_err(|_| expected())?;
     let seconds = number.saturating_mul(seconds);
-    if WAITS.contains(&seconds) {
+    if range.contains(&seconds) {
         Ok(Duration::from_secs(seconds))
     } else {
-        Err(expected.to_owned())
+        Err(expected())
     }
 }
 

@@ -23,6 +23,7 @@ pub mod ethtool;
 pub mod finding;
 pub mod host;
 pub mod irq_map;
+pub mod jitter;
 pub mod knob;
 pub mod names;
 pub mod others;

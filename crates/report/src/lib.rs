@@ -3,6 +3,7 @@ pub mod capture;
 pub mod explain;
 pub mod host;
 pub mod irq;
+pub mod jitter;
 pub mod nic;
 pub mod nic_tune;
 pub mod plan;

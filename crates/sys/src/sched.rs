@@ -103,6 +103,55 @@ fn failed(doing: &str, pid: u32) -> Error {
     )
 }
 
+/// The CPU that runs this.
+pub fn current_cpu() -> u32 {
+    // SAFETY: the call takes nothing and cannot fail on Linux.
+    let cpu = unsafe { libc::sched_getcpu() };
+    u32::try_from(cpu).unwrap_or(u32::MAX)
+}
+
+/// `CLOCK_MONOTONIC_RAW` in nanoseconds: the kernel's time since boot, not slewed by NTP.
+pub fn raw_nanoseconds() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicRaw);
+    let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
+    seconds * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or_default()
+}
+
+/// What the kernel counted for the calling thread (getrusage(2), `RUSAGE_THREAD`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Page faults of both kinds.
+    pub faults: u64,
+    /// How often it gave up the CPU, and how often it was taken from it.
+    pub switches: u64,
+}
+
+/// The counts of the calling thread.
+pub fn usage() -> Usage {
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the kernel fills `usage`, which is a valid place and all zeros before.
+    let usage = unsafe {
+        libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr());
+        usage.assume_init()
+    };
+    let count = |number: i64| u64::try_from(number).unwrap_or_default();
+    Usage {
+        faults: count(usage.ru_minflt) + count(usage.ru_majflt),
+        switches: count(usage.ru_nvcsw) + count(usage.ru_nivcsw),
+    }
+}
+
+/// Keeps the memory of this process from being taken away, now and later; whether it was allowed to (RLIMIT_MEMLOCK).
+pub fn lock_memory() -> bool {
+    rustix::mm::mlockall(rustix::mm::MlockAllFlags::CURRENT | rustix::mm::MlockAllFlags::FUTURE)
+        .is_ok()
+}
+
+/// The number of the calling thread.
+pub fn thread_id() -> u32 {
+    rustix::thread::gettid().as_raw_pid().cast_unsigned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

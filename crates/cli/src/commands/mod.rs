@@ -5,6 +5,7 @@ mod explain;
 mod history;
 mod host;
 mod irq;
+mod jitter;
 mod live;
 mod nic;
 mod nic_tune;
@@ -62,6 +63,7 @@ pub(crate) fn run(args: &Args) -> Result<Answer> {
         Command::Irq { command } => irq::run(&root, command),
         Command::Nic { command } => nic::run(&root, command),
         Command::Run(args) => run::run(&root, args),
+        Command::Jitter(args) => jitter::run(&root, args),
         Command::Vma { command } => vma::run(&root, command),
         Command::Profile { command } => profile::run(&root, command),
         Command::Live { domains } => live::run(&root, domains),

@@ -138,6 +138,10 @@ fn put_in(line: &str, insert: &[String]) -> String {
     }
     let new = insert.join(" ");
     let words = words(line);
+    // Nothing can be said of where its arguments end.
+    if words.iter().take(2).any(|word| word.goes_on) {
+        return line.to_owned();
+    }
     let ends = |word: &&Word| word.goes_on || matches!(word.text.as_str(), "$vt_handoff" | "--");
     if let Some(word) = words.iter().skip(2).find(ends) {
         let (before, after) = line.split_at(word.span.start);
