@@ -22,7 +22,7 @@ const TRACE_KIB: u32 = 4096;
 const TIMELINE: usize = 400;
 
 /// The clock of the trace that is the counter itself (Documentation/trace/ftrace.rst, "trace_clock").
-const CLOCK: &str = "x86-tsc";
+pub const CLOCK: &str = "x86-tsc";
 
 /// What is to be done.
 #[derive(Debug, Clone)]
@@ -246,7 +246,7 @@ fn gaps_of(histogram: &Histogram, steps: u64, clock: Clock) -> Gaps {
 }
 
 /// The events that say who has the CPU.
-fn events(root: &Root) -> Vec<String> {
+pub fn events(root: &Root) -> Vec<String> {
     let mut events: Vec<String> = [
         "irq:irq_handler_entry",
         "irq:irq_handler_exit",

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: whole processes side by side in one run. Ratios are what counts; the machine is noisy.
 
 mod floor_program;
+mod jitter;
 mod nic;
 mod run;
 mod scale;
@@ -31,6 +32,8 @@ enum What {
     /// `hftune nic show` against the ethtool commands that show the same, on the ports there are and on 16 in a network
     /// namespace
     Nic(nic::Args),
+    /// The loop of `hftune jitter` against those of sysjitter, oslat and clock_gettime; what it finds and names; its clock
+    Jitter,
     /// `hftune run` against chrt, taskset and env, and against a bash script
     Run,
 }
@@ -41,6 +44,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         What::Verify => verify::run(),
         What::Scale => scale::run(),
         What::Nic(args) => nic::run(args),
+        What::Jitter => jitter::run(),
         What::Run => run::run(),
     }
 }
