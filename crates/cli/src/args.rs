@@ -87,6 +87,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Measure how quiet CPUs are, and name what disturbs them
     Jitter(Jitter),
+    /// Count what disturbs isolated CPUs, and name it; nothing is loaded (exit 0: quiet, 3: disturbed)
+    Quiet(Quiet),
     /// Install, configure and check kernel bypass through libvma
     Vma {
         #[command(subcommand)]
@@ -127,6 +129,24 @@ pub(crate) struct Jitter {
     /// Leave the traced pass out
     #[arg(long)]
     pub no_trace: bool,
+
+    #[command(flatten)]
+    pub output: Json,
+}
+
+/// Count what disturbs isolated CPUs, and name it
+///
+/// The kernel's counts of interrupts and softirqs are compared over a while, and its trace tells switches between threads and
+/// who ran. Nothing is loaded: run it beside the application. As root; without, switches are not known.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Quiet {
+    /// CPUs, like 2-7,10; the isolated ones where none are given, or all but the first
+    #[arg(long, value_name = "LIST", value_parser = parse_list)]
+    pub cpus: Option<CpuSet>,
+
+    /// How long: 90s, 10m, 1h
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_length)]
+    pub duration: Duration,
 
     #[command(flatten)]
     pub output: Json,

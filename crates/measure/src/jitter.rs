@@ -51,24 +51,30 @@ fn online(root: &Root) -> Result<CpuSet> {
     CpuSet::parse_list(&root.read_text("/sys/devices/system/cpu/online")?, None)
 }
 
-/// Checks that these CPUs can be measured and that one is left for everything else.
-fn others(root: &Root, cpus: &CpuSet) -> Result<CpuSet> {
+/// Checks that there are such CPUs, and answers which others there are.
+///
+/// # Errors
+/// Where one is not online, or none is asked for.
+pub fn check(root: &Root, cpus: &CpuSet) -> Result<CpuSet> {
     let online = online(root)?;
-    let usage = |what: String| Err(Error::new(Kind::Usage, what));
-    if cpus.is_empty() {
-        return usage(
-            "this machine has one CPU, and measuring would take it from everything else".to_owned(),
-        );
-    }
     let offline = cpus.difference(&online);
     if !offline.is_empty() {
-        return usage(format!("CPU {offline} is not online; online are {online}"));
+        let what = format!("CPU {offline} is not online; online are {online}");
+        return Err(Error::new(Kind::Usage, what));
     }
-    let others = online.difference(cpus);
+    if cpus.is_empty() {
+        let what = "this machine has one CPU, which serves everything";
+        return Err(Error::new(Kind::Usage, what));
+    }
+    Ok(online.difference(cpus))
+}
+
+/// The CPUs that are left for everything else.
+fn others(root: &Root, cpus: &CpuSet) -> Result<CpuSet> {
+    let others = check(root, cpus)?;
     if others.is_empty() {
-        return usage(format!(
-            "measuring CPUs {cpus} would leave none for everything else"
-        ));
+        let what = format!("measuring CPUs {cpus} would leave none for everything else");
+        return Err(Error::new(Kind::Usage, what));
     }
     Ok(others)
 }

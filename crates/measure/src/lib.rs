@@ -12,5 +12,6 @@ pub mod counters;
 pub mod histogram;
 pub mod jitter;
 pub mod pass;
+pub mod quiet;
 pub mod spin;
 pub mod trace;

@@ -30,6 +30,7 @@ pub mod others;
 pub mod plan;
 pub mod port_change;
 pub mod profile;
+pub mod quiet;
 pub mod run_check;
 pub mod setting;
 pub mod size;

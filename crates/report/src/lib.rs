@@ -8,6 +8,7 @@ pub mod nic;
 pub mod nic_tune;
 pub mod plan;
 pub mod profile;
+pub mod quiet;
 pub mod run_check;
 pub mod table;
 pub mod text;
