@@ -188,10 +188,9 @@ fn words(line: &str) -> Vec<Word> {
             (None, '\'' | '"') => quote = Some(c),
             (Some(open), c) if c == open => quote = None,
             (None | Some('"'), '\\') => {
-                if let Some((_, escaped)) = chars.next() {
-                    word.goes_on |= escaped == '\n';
-                    word.text.push(escaped);
-                }
+                let escaped = chars.next().map(|(_, escaped)| escaped);
+                word.goes_on |= matches!(escaped, None | Some('\n'));
+                word.text.extend(escaped);
             }
             (_, c) => word.text.push(c),
         }
@@ -248,7 +247,11 @@ mod tests {
 
     #[test]
     fn what_goes_on_in_the_next_line_stays_whole() {
-        for line in ["linux /v ro a=\"b\n", "linux /v ro a\\\n"] {
+        for line in [
+            "linux /v ro a=\"b\n",
+            "linux /v ro a\\\n",
+            "linux /v ro a\\",
+        ] {
             let rest = &line["linux /v ro ".len()..];
             let edited = put_in(line, &["quiet".to_owned()]);
             assert_eq!(edited, format!("linux /v ro quiet {rest}"));
