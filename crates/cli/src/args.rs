@@ -465,7 +465,7 @@ pub(crate) enum Profile {
 /// What decides the desired settings. Options that are not given are those of the last setup.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ChoiceArgs {
-    /// Profile file; without it /etc/hftune/profile.toml where it exists, else the built-in hft
+    /// Profile: a file, or hft or hft-max, which are built in; without it /etc/hftune/profile.toml where it exists, else hft
     #[arg(long, value_name = "FILE")]
     pub profile: Option<PathBuf>,
     /// CPUs that serve the OS, like 0-1; overrides the rule and the profile

@@ -174,6 +174,18 @@ impl Control {
         Ok(())
     }
 
+    /// Puts a text into a file of the guest.
+    pub fn put_text(&self, text: &str, remote: &str) -> Result<()> {
+        let line = format!("cat > '{remote}'");
+        let answer = self.converse(&line, text.as_bytes(), &line)?;
+        ensure!(
+            answer.code == Some(0),
+            "cannot write {remote} in the guest: {}",
+            answer.stderr.trim()
+        );
+        Ok(())
+    }
+
     /// Copies a file out of the guest.
     pub fn get(&self, remote: &str, local: &Path) -> Result<()> {
         let mut ssh = self.address.ssh(&["-S", MASTER_SOCKET]);

@@ -23,6 +23,7 @@ mod nic;
 mod packages;
 mod ports;
 mod power;
+mod quiet;
 mod recipe;
 mod scenario;
 mod scenario_bls;
@@ -77,6 +78,13 @@ enum Job {
         /// How often
         #[arg(long, default_value_t = 20)]
         cuts: u32,
+        #[command(flatten)]
+        binary: Binary,
+    },
+    /// Count what disturbs isolated CPUs: stock, scripts, profiles of tuned, profiles of hftune. Takes most of an hour
+    Quiet {
+        /// Only the rows whose names hold one of these words
+        rows: Vec<String>,
         #[command(flatten)]
         binary: Binary,
     },
@@ -193,6 +201,13 @@ pub fn run(args: Args) -> Result<ExitCode> {
             let all_held =
                 guest::with_one_retry(&logs, || power::run(&image, &binary, &logs, cuts))?;
             Ok(judge(all_held))
+        }
+        Job::Quiet { rows, binary } => {
+            let binary = binary.get()?;
+            let image = prepare(Menu::GrubCfg, &root)?;
+            let logs = root.join("quiet");
+            let met = guest::with_one_retry(&logs, || quiet::run(&image, &binary, &logs, &rows))?;
+            Ok(judge(met))
         }
         Job::Image => {
             prepare(Menu::GrubCfg, &root)?;

@@ -24,7 +24,7 @@ use std::path::Path;
 
 use hftune_engine::capture;
 use hftune_engine::in_force::Choices;
-use hftune_engine::journal;
+use hftune_engine::{journal, profile as profiles};
 use hftune_model::{Error, Kind, Result};
 use hftune_sys::lock::Lock;
 use hftune_sys::{Root, identity};
@@ -78,7 +78,12 @@ impl ChoiceArgs {
         let profile = self
             .profile
             .as_deref()
-            .map(|path| std::path::absolute(path).map_err(|e| Error::io("find it", path, &e)))
+            .map(|path| {
+                if profiles::is_built_in(path) {
+                    return Ok(path.to_owned());
+                }
+                std::path::absolute(path).map_err(|e| Error::io("find it", path, &e))
+            })
             .transpose()?;
         Ok(Choices {
             profile,

@@ -15,7 +15,10 @@ use super::overrides;
 pub const PROFILE_PATH: &str = "/etc/hftune/profile.toml";
 
 /// The profiles that are part of hftune, with their text.
-pub const BUILT_IN: &[(&str, &str)] = &[("hft", include_str!("../../../../profiles/hft.toml"))];
+pub const BUILT_IN: &[(&str, &str)] = &[
+    ("hft", include_str!("../../../../profiles/hft.toml")),
+    ("hft-max", include_str!("../../../../profiles/hft-max.toml")),
+];
 
 /// What a file extends that does not say so.
 const DEFAULT_BASE: &str = "hft";
@@ -43,7 +46,7 @@ struct File<'a> {
     shown: PathBuf,
 }
 
-/// Loads a profile: `file` if given, else [`PROFILE_PATH`] below `root` if it exists, else the built-in `hft`; below it
+/// Loads a profile: `file` if given, or the built-in profile of that name, else [`PROFILE_PATH`] below `root` if it exists, else the built-in `hft`; below it
 /// what it extends, above it the `overrides`.
 ///
 /// `file` is a path on the machine that runs hftune, whatever `root` is.
@@ -65,19 +68,26 @@ pub fn load_in(
     file: Option<&Path>,
     overrides: &[(String, toml::Value)],
 ) -> Result<Resolved> {
-    let top = match file {
-        Some(path) => Source::File(File {
+    let named = file.and_then(|path| built_in_source(path.to_str()?));
+    let top = match (named, file) {
+        (Some(built_in), _) => built_in,
+        (None, Some(path)) => Source::File(File {
             root: files,
             path: std::path::absolute(path).map_err(|e| Error::io("find it", path, &e))?,
             shown: path.to_owned(),
         }),
-        None if root.exists(PROFILE_PATH) => Source::File(File {
+        (None, None) if root.exists(PROFILE_PATH) => Source::File(File {
             root,
             path: PROFILE_PATH.into(),
             shown: root.shown(Path::new(PROFILE_PATH)),
         }),
-        None => built_in_source(DEFAULT_BASE).expect("hft is built in"),
+        (None, None) => built_in_source(DEFAULT_BASE).expect("hft is built in"),
     };
+    resolve(top, overrides)
+}
+
+/// A profile with all that it extends.
+fn resolve(top: Source<'_>, overrides: &[(String, toml::Value)]) -> Result<Resolved> {
     let mut merged = Merged::default();
     let mut layers = Vec::new();
     for (layer, origin) in chain(top)?.into_iter().rev() {
@@ -126,23 +136,14 @@ pub fn load_in(
 
 /// A profile that is part of hftune, resolved.
 pub fn built_in(name: &str) -> Option<Resolved> {
-    let (name, text) = built_in_text(name)?;
-    let layer = layer::parse(text, Path::new(name)).expect("the tests load every built-in profile");
-    let mut merged = Merged::default();
-    merged.lay(
-        layer
-            .leaves
-            .into_iter()
-            .map(|leaf| (leaf.key, leaf.value, Origin::BuiltIn(name))),
-    );
-    let (profile, origins) = merged
-        .finish()
-        .expect("the tests load every built-in profile");
-    Some(Resolved {
-        profile,
-        origins,
-        layers: vec![Origin::BuiltIn(name).to_string()],
-    })
+    let top = built_in_source(name)?;
+    Some(resolve(top, &[]).expect("the tests load every built-in profile"))
+}
+
+/// Whether a word after `--profile` is the name of a profile that is part of hftune, and no file.
+pub fn is_built_in(path: &Path) -> bool {
+    path.to_str()
+        .is_some_and(|name| built_in_text(name).is_some())
 }
 
 fn built_in_text(name: &str) -> Option<(&'static str, &'static str)> {

@@ -13,7 +13,7 @@ mod message;
 mod overrides;
 mod starter;
 
-pub use load::{BUILT_IN, PROFILE_PATH, built_in, load, load_in};
+pub use load::{BUILT_IN, PROFILE_PATH, built_in, is_built_in, load, load_in};
 pub use overrides::parse_override;
 pub use starter::starter;
 

@@ -330,7 +330,7 @@ fn errors_name_the_file_the_line_and_what_was_expected() {
       |         ^^^^^
     "#);
     insta::assert_snapshot!(refused("extends = \"hft2\"\n"), @r#"
-    /etc/hftune/profile.toml:1: "hft2" is not a built-in profile: expected hft or the path of a file
+    /etc/hftune/profile.toml:1: "hft2" is not a built-in profile: expected hft, hft-max or the path of a file
     for a file beside this one write extends = "hft2.toml"
     "#);
     insta::assert_snapshot!(refused("name = 'a'\nextends = \"./none.toml\"\n"), @"/etc/hftune/profile.toml:2: it extends /etc/hftune/none.toml, which does not exist");

@@ -1,0 +1,164 @@
+//! The table and the picture of what was measured.
+
+use super::Measured;
+use super::counts::{Rates, Window, mean};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// The most of each that a busy isolated CPU may see in a second.
+const GOALS: [(&str, f64, f64, f64); 2] = [
+    ("hftune hft", 0.1, 0.05, 0.1),
+    ("hftune hft-max", 0.02, 0.0, 0.02),
+];
+
+/// Rates are counts of a few: below this, one event in a window of one CPU makes all the difference.
+const ONE: f64 = 0.005;
+
+/// Both tables, and what was left.
+pub fn markdown(measured: &[Measured]) -> String {
+    let mut out = String::new();
+    for (title, of) in [
+        (
+            "A loop on each CPU",
+            (|m: &Measured| &m.busy) as fn(&Measured) -> &Vec<Window>,
+        ),
+        ("Nothing to do", |m| &m.idle),
+    ] {
+        let _ = writeln!(
+            out,
+            "| {title} | timer | IPI | device | softirq | switches |\n|---|---|---|---|---|---|"
+        );
+        for row in measured {
+            let r = mean(of(row));
+            let _ = writeln!(
+                out,
+                "| {} | {} | {} | {} | {} | {} |",
+                row.name,
+                number(r.timer),
+                number(r.ipi),
+                number(r.device),
+                number(r.softirq),
+                number(r.switches)
+            );
+        }
+        out.push('\n');
+    }
+    out.push_str("What it was, on all six CPUs in all windows with loops:\n");
+    for row in measured {
+        let mut all: BTreeMap<&str, u64> = BTreeMap::new();
+        for (what, count) in row.busy.iter().flat_map(|window| &window.what) {
+            *all.entry(what).or_default() += count;
+        }
+        let mut all: Vec<_> = all.into_iter().collect();
+        all.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let words: Vec<String> = all
+            .iter()
+            .take(10)
+            .map(|(what, count)| format!("{what} {count}"))
+            .collect();
+        let words = if words.is_empty() {
+            "nothing".to_owned()
+        } else {
+            words.join(", ")
+        };
+        let _ = writeln!(out, "- {}: {words}", row.name);
+    }
+    out
+}
+
+fn number(rate: f64) -> String {
+    if rate == 0.0 {
+        "0".to_owned()
+    } else if rate < 10.0 {
+        format!("{rate:.3}")
+    } else {
+        format!("{rate:.0}")
+    }
+}
+
+/// Whether the profiles of hftune that were measured are as quiet as they are to be.
+pub fn goals_met(measured: &[Measured]) -> bool {
+    let mut met = true;
+    for (name, timer, ipi, switches) in GOALS {
+        let Some(row) = measured.iter().find(|row| row.name == name) else {
+            continue;
+        };
+        let rates = mean(&row.busy);
+        for (what, rate, goal) in [
+            ("timer", rates.timer, timer),
+            ("IPI", rates.ipi, ipi),
+            ("switches", rates.switches, switches),
+        ] {
+            if rate > goal + ONE {
+                println!("missed: {name}, {what}: {rate:.3} a second, goal {goal}");
+                met = false;
+            }
+        }
+    }
+    met
+}
+
+/// Bars of all events of a busy CPU in a second, on a scale of powers of ten.
+pub fn picture(measured: &[Measured]) -> String {
+    const LEFT: f64 = 190.0;
+    const DECADE: f64 = 90.0;
+    const STEP: f64 = 34.0;
+    let top = 46.0;
+    let kinds: [(&str, &str, fn(&Rates) -> f64); 3] = [
+        ("timer", "#3b6ea5", |r| r.timer),
+        ("IPI", "#c4681c", |r| r.ipi),
+        ("switches", "#5c8a3a", |r| r.switches),
+    ];
+    #[allow(clippy::cast_precision_loss, reason = "a few rows")]
+    let height = top + STEP * measured.len() as f64 + 34.0;
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 700 {height}\" font-family=\"sans-serif\" font-size=\"12\">\
+         <title>Events a second on a busy isolated CPU</title><rect width=\"700\" height=\"{height}\" fill=\"white\"/>"
+    );
+    // From 0.01 to 1000 a second.
+    let x = |rate: f64| LEFT + (rate.max(0.01).log10() + 2.0) * DECADE;
+    for power in -2..=3 {
+        let at = x(10f64.powi(power));
+        let _ = write!(
+            svg,
+            "<line x1=\"{at}\" x2=\"{at}\" y1=\"{}\" y2=\"{}\" stroke=\"#ccc\"/><text x=\"{at}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
+            top - 8.0,
+            height - 30.0,
+            height - 14.0,
+            10f64.powi(power)
+        );
+    }
+    for (i, (name, colour, _)) in kinds.iter().enumerate() {
+        #[allow(clippy::cast_precision_loss, reason = "three")]
+        let at = LEFT + 110.0 * i as f64;
+        let _ = write!(
+            svg,
+            "<rect x=\"{at}\" y=\"12\" width=\"12\" height=\"12\" fill=\"{colour}\"/><text x=\"{}\" y=\"22\">{name}</text>",
+            at + 18.0
+        );
+    }
+    for (i, row) in measured.iter().enumerate() {
+        #[allow(clippy::cast_precision_loss, reason = "a few rows")]
+        let y = top + STEP * i as f64;
+        let _ = write!(
+            svg,
+            "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>",
+            LEFT - 10.0,
+            y + 16.0,
+            row.name
+        );
+        let rates = mean(&row.busy);
+        for (k, (name, colour, of)) in kinds.iter().enumerate() {
+            let rate = of(&rates);
+            #[allow(clippy::cast_precision_loss, reason = "three")]
+            let y = y + 9.0 * k as f64;
+            let width = (x(rate) - LEFT).max(if rate > 0.0 { 2.0 } else { 0.0 });
+            let _ = write!(
+                svg,
+                "<rect x=\"{LEFT}\" y=\"{y}\" width=\"{width:.1}\" height=\"8\" fill=\"{colour}\"><title>{name} {rate:.3} a second</title></rect>"
+            );
+        }
+    }
+    svg.push_str("</svg>\n");
+    svg
+}

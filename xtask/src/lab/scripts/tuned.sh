@@ -1,0 +1,20 @@
+# A profile of tuned, applied as its documentation says, and its boot arguments brought to GRUB, which Debian's package does
+# not do by itself.
+# tuned.sh PROFILE
+set -eu
+for file in cpu-partitioning realtime realtime-virtual-guest; do
+    echo "isolated_cores=2-7" > "/etc/tuned/$file-variables.conf"
+done
+systemctl enable -q --now dbus tuned
+n=0
+until tuned-adm profile "$1"; do
+    n=$((n + 1))
+    [ "$n" -lt 5 ]
+    sleep 5
+done
+tuned-adm active
+. /etc/tuned/bootcmdline
+mkdir -p /etc/default/grub.d
+printf 'GRUB_CMDLINE_LINUX_DEFAULT="$GRUB_CMDLINE_LINUX_DEFAULT %s"\n' "${TUNED_BOOT_CMDLINE:-}" > /etc/default/grub.d/50-tuned.cfg
+update-grub 2>/dev/null
+cat /etc/default/grub.d/50-tuned.cfg
