@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
+use crate::lab::apt_get;
 use crate::progress::say;
+use crate::skip::skip;
 use crate::{tool, workspace};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args as ClapArgs;
@@ -46,6 +48,18 @@ pub struct Args {
     keep: bool,
 }
 
+/// How long each target runs with the other tests.
+const BRIEFLY: u32 = 2;
+
+/// All targets for a moment, as `cargo xtask test` does: that they still build and run, and a little luck.
+pub fn briefly() -> Result<ExitCode> {
+    run(&Args {
+        targets: Vec::new(),
+        seconds: BRIEFLY,
+        keep: false,
+    })
+}
+
 /// Runs the targets, each for so long.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let corpus = workspace::root().join("fuzz/corpus");
@@ -63,9 +77,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if !args.targets.is_empty() {
         names.retain(|name| args.targets.contains(name));
     }
-    let Some(binary) = build()? else {
-        bail!("the fuzzer needs a C++ compiler, c++, which is not installed");
-    };
+    let binary = build()?;
     let mut broken = Vec::new();
     for name in &names {
         let began = Instant::now();
@@ -85,11 +97,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Builds the fuzzer; `None` without a C++ compiler.
-fn build() -> Result<Option<PathBuf>> {
-    if tool::find("c++").is_none() {
-        return Ok(None);
-    }
+/// Builds the fuzzer.
+fn build() -> Result<PathBuf> {
+    ensure_compiler()?;
     say("building the fuzzer");
     let target = workspace::target_dir()?.join("fuzz");
     tool::run(
@@ -115,7 +125,22 @@ fn build() -> Result<Option<PathBuf>> {
             .current_dir(workspace::root())
             .env("RUSTFLAGS", FLAGS),
     )?;
-    Ok(Some(target.join(TRIPLE).join("fuzz/fuzz")))
+    Ok(target.join(TRIPLE).join("fuzz/fuzz"))
+}
+
+/// libFuzzer is C++. Installed where that is possible.
+fn ensure_compiler() -> Result<()> {
+    if tool::find("c++").is_some() {
+        return Ok(());
+    }
+    if tool::find("apt-get").is_none() || !rustix::process::geteuid().is_root() {
+        return Err(skip(
+            "the fuzzer needs a C++ compiler, c++, which is not installed",
+        ));
+    }
+    say("installing g++ with apt");
+    tool::run(apt_get().arg("update"))?;
+    tool::run(apt_get().args(["install", "g++"]))
 }
 
 fn one(binary: &Path, kept: &Path, name: &str, args: &Args) -> Result<()> {

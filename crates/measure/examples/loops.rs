@@ -130,7 +130,7 @@ fn ours(clock: Clock, threshold: u64, recorder: &mut Recorder) -> f64 {
 fn stores_the_gap(clock: Clock, threshold: u64) -> f64 {
     static GO: AtomicBool = AtomicBool::new(true);
     let mut kept = vec![(0u64, 0u64); 1 << 20];
-    let (mut at, mut turns, mut lost) = (0, 0u64, 0);
+    let (mut at, mut turns, mut gone) = (0, 0u64, 0);
     let start = counter::now();
     let end = start + length(clock);
     let mut last = start;
@@ -140,7 +140,7 @@ fn stores_the_gap(clock: Clock, threshold: u64) -> f64 {
         kept[at] = (now, gap);
         turns += 1;
         if gap >= threshold {
-            lost += gap;
+            gone += gap;
             at = (at + 1) % kept.len();
         }
         last = now;
@@ -149,24 +149,24 @@ fn stores_the_gap(clock: Clock, threshold: u64) -> f64 {
         }
     }
     black_box(&kept);
-    per_turn(clock, last - start - lost, turns - at as u64)
+    per_turn(clock, last - start - gone, turns - at as u64)
 }
 
 /// A loop over `clock_gettime`, as it is read without a system call. What is longer than 300 ns is left out.
 fn reads_the_time() -> f64 {
     let start = Instant::now();
-    let (mut last, mut turns, mut lost) = (start, 0u32, Duration::ZERO);
+    let (mut last, mut turns, mut gone) = (start, 0u32, Duration::ZERO);
     loop {
         let now = Instant::now();
         let gap = now - last;
         if gap > Duration::from_nanos(300) {
-            lost += gap;
+            gone += gap;
         } else {
             turns += 1;
         }
         last = now;
         if now - start >= ROUND {
-            return (now - start - lost).as_secs_f64() * 1e9 / f64::from(turns.max(1));
+            return (now - start).saturating_sub(gone).as_secs_f64() * 1e9 / f64::from(turns.max(1));
         }
     }
 }

@@ -21,7 +21,7 @@ const OSLAT_ROUNDS: usize = 3;
 struct Bar {
     what: &'static str,
     figure: Option<f64>,
-    bar: f64,
+    goal: f64,
     at_least: bool,
 }
 
@@ -55,16 +55,16 @@ pub fn run() -> Result<ExitCode> {
         get("injected")?,
         get("long")?,
     );
-    let most = |what, figure, bar| Bar {
+    let most = |what, figure, goal| Bar {
         what,
         figure,
-        bar,
+        goal,
         at_least: false,
     };
-    let least = |what, figure, bar| Bar {
+    let least = |what, figure, goal| Bar {
         what,
         figure,
-        bar,
+        goal,
         at_least: true,
     };
     let bars = [
@@ -124,9 +124,9 @@ pub fn run() -> Result<ExitCode> {
             None => ("-".to_owned(), "not measured"),
             Some(figure) => {
                 let met = if bar.at_least {
-                    figure >= bar.bar
+                    figure >= bar.goal
                 } else {
-                    figure <= bar.bar
+                    figure <= bar.goal
                 };
                 missed += usize::from(!met);
                 (format!("{figure:.3}"), if met { "" } else { "missed" })
@@ -134,7 +134,7 @@ pub fn run() -> Result<ExitCode> {
         };
         println!(
             "{:<38} {figure:>9}  {sign:>4} {:>5}  {word}",
-            bar.what, bar.bar
+            bar.what, bar.goal
         );
     }
     println!(

@@ -158,10 +158,10 @@ fn prepare(how: How, image: &Image, binary: &Path, logs: &Path) -> Result<()> {
     match how {
         How::Stock => {}
         How::Classic => {
-            drop(control.script("classic.sh", include_str!("scripts/classic.sh"), "")?)
+            control.script("classic.sh", include_str!("scripts/classic.sh"), "")?;
         }
         How::Tuned(profile) => {
-            drop(control.script("tuned.sh", include_str!("scripts/tuned.sh"), profile)?)
+            control.script("tuned.sh", include_str!("scripts/tuned.sh"), profile)?;
         }
         How::Hftune(profile) => {
             control.put(binary, "/usr/local/bin/hftune", 0o755)?;

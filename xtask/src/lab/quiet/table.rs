@@ -98,13 +98,16 @@ pub fn goals_met(measured: &[Measured]) -> bool {
     met
 }
 
+/// A kind of event, its colour, and its rate.
+type Kind = (&'static str, &'static str, fn(&Rates) -> f64);
+
 /// Bars of all events of a busy CPU in a second, on a scale of powers of ten.
 pub fn picture(measured: &[Measured]) -> String {
     const LEFT: f64 = 190.0;
     const DECADE: f64 = 90.0;
     const STEP: f64 = 34.0;
     let top = 46.0;
-    let kinds: [(&str, &str, fn(&Rates) -> f64); 3] = [
+    let kinds: [Kind; 3] = [
         ("timer", "#3b6ea5", |r| r.timer),
         ("IPI", "#c4681c", |r| r.ipi),
         ("switches", "#5c8a3a", |r| r.switches),
