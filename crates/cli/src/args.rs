@@ -89,6 +89,8 @@ pub(crate) enum Command {
     Jitter(Jitter),
     /// Count what disturbs isolated CPUs, and name it; nothing is loaded (exit 0: quiet, 3: disturbed)
     Quiet(Quiet),
+    /// Write a page about this machine: its map, its proofs, and measurements of jitter before and after
+    Report(Report),
     /// Install, configure and check kernel bypass through libvma
     Vma {
         #[command(subcommand)]
@@ -152,6 +154,30 @@ pub(crate) struct Quiet {
     pub output: Json,
 }
 
+/// Write a page about this machine
+///
+/// One self-contained HTML file: who owns which CPU, where interrupts fire, every setting with its proofs, and what
+/// `hftune jitter --json` measured, before against after where two files are given.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Report {
+    /// Up to two outputs of hftune jitter --json: before, and after
+    #[arg(value_name = "FILE", num_args = 0..=2)]
+    pub measured: Vec<PathBuf>,
+
+    /// The page
+    #[arg(short, long, value_name = "FILE", default_value = "report.html")]
+    pub output: PathBuf,
+
+    /// Replace the page where it is there already
+    #[arg(long)]
+    pub overwrite: bool,
+
+    #[command(flatten)]
+    pub choices: ChoiceArgs,
+    #[command(flatten)]
+    pub from: From,
+}
+
 impl Args {
     /// The command line of this process. `run` is parsed by its own parser alone: an application waits for it to start.
     pub(crate) fn from_command_line() -> Result<Self, clap::Error> {
@@ -179,6 +205,7 @@ impl Command {
         let (Self::Host(Host { from, .. })
         | Self::Plan { from, .. }
         | Self::Verify(Verify { from, .. })
+        | Self::Report(Report { from, .. })
         | Self::Irq {
             command: Irq::Show { from, .. },
         }

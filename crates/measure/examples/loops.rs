@@ -166,7 +166,8 @@ fn reads_the_time() -> f64 {
         }
         last = now;
         if now - start >= ROUND {
-            return (now - start).saturating_sub(gone).as_secs_f64() * 1e9 / f64::from(turns.max(1));
+            return (now - start).saturating_sub(gone).as_secs_f64() * 1e9
+                / f64::from(turns.max(1));
         }
     }
 }

@@ -14,6 +14,7 @@ mod part;
 mod plan;
 mod profile;
 mod quiet;
+mod report;
 mod rollback;
 mod run;
 mod setup;
@@ -66,6 +67,7 @@ pub(crate) fn run(args: &Args) -> Result<Answer> {
         Command::Run(args) => run::run(&root, args),
         Command::Jitter(args) => jitter::run(&root, args),
         Command::Quiet(args) => quiet::run(&root, args),
+        Command::Report(args) => report::run(&root, args),
         Command::Vma { command } => vma::run(&root, command),
         Command::Profile { command } => profile::run(&root, command),
         Command::Live { domains } => live::run(&root, domains),
