@@ -79,9 +79,9 @@ fn histogram(out: &mut String, measured: &[Jitter]) {
     const STEPS: usize = 35;
     let x = Log {
         from: 1,
-        at: 60.0,
+        at: 80.0,
         powers: 7,
-        length: 115.0,
+        length: 112.0,
     };
     let y = Log {
         from: -2,
@@ -100,12 +100,12 @@ fn histogram(out: &mut String, measured: &[Jitter]) {
     for (value, at) in y.ticks().step_by(2) {
         let _ = write!(
             out,
-            "<line class=\"grid\" x1=\"60\" x2=\"865\" y1=\"{at}\" y2=\"{at}\"/><text class=\"faint\" x=\"52\" y=\"{}\" text-anchor=\"end\">{}</text>",
+            "<line class=\"grid\" x1=\"80\" x2=\"864\" y1=\"{at}\" y2=\"{at}\"/><text class=\"faint\" x=\"72\" y=\"{}\" text-anchor=\"end\">{}</text>",
             at + 4.0,
             count(value)
         );
     }
-    out.push_str("<text class=\"faint\" x=\"462\" y=\"338\" text-anchor=\"middle\">length of the gap</text><text class=\"faint\" x=\"60\" y=\"16\">gaps in a second</text>");
+    out.push_str("<text class=\"faint\" x=\"472\" y=\"338\" text-anchor=\"middle\">length of the gap</text><text class=\"faint\" x=\"80\" y=\"16\">gaps in a second</text>");
     for (i, (jitter, (name, class))) in measured.iter().zip(names(measured)).enumerate() {
         let mut steps = [0u64; STEPS];
         for (ns, gaps) in jitter.cpus.iter().flat_map(|cpu| &cpu.histogram) {
