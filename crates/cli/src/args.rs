@@ -91,6 +91,8 @@ pub(crate) enum Command {
     Quiet(Quiet),
     /// Write a page about this machine: its map, its proofs, and measurements of jitter before and after
     Report(Report),
+    /// A live screen: what reaches each CPU, who runs there, huge pages, dropped packets
+    Watch(Watch),
     /// Install, configure and check kernel bypass through libvma
     Vma {
         #[command(subcommand)]
@@ -176,6 +178,16 @@ pub(crate) struct Report {
     pub choices: ChoiceArgs,
     #[command(flatten)]
     pub from: From,
+}
+
+/// A live screen: what reaches each CPU, who runs there, huge pages, dropped packets
+///
+/// Keys: s sorts, i shows isolated CPUs only, p or space pauses, ? explains, q quits. It runs on the CPUs that serve the OS.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Watch {
+    /// Seconds between two looks
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub interval: u64,
 }
 
 impl Args {

@@ -15,3 +15,4 @@ pub mod pass;
 pub mod quiet;
 pub mod spin;
 pub mod trace;
+pub mod watch;

@@ -128,16 +128,46 @@ fn is_ipi(name: &str) -> bool {
     matches!(name, "RES" | "CAL" | "TLB" | "IWI") || name.starts_with("IPI")
 }
 
+/// Events in a second on one CPU.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Rates {
+    /// Interrupts of its own timer.
+    pub timer: f64,
+    /// Interrupts that other CPUs sent.
+    pub ipi: f64,
+    /// Interrupts of devices.
+    pub device: f64,
+    /// Softirqs.
+    pub softirq: f64,
+}
+
+impl Rates {
+    /// From what was counted in so many seconds.
+    #[allow(clippy::cast_precision_loss, reason = "counts of a window")]
+    pub fn of(counted: &[Counted], seconds: f64) -> Self {
+        let rate = |of: &dyn Fn(&str) -> bool| {
+            let all = counted.iter().filter(|counted| of(&counted.what));
+            all.map(|counted| counted.count).sum::<u64>() as f64 / seconds.max(1e-9)
+        };
+        // A timer of arm64 is an interrupt like any other, by its name.
+        let is_timer = |name: &str| name == "LOC" || name.ends_with(" arch_timer");
+        Self {
+            timer: rate(&is_timer),
+            ipi: rate(&is_ipi),
+            device: rate(&|name| name.starts_with("IRQ ") && !is_timer(name)),
+            softirq: rate(&|name| name.starts_with("softirq ")),
+        }
+    }
+}
+
 #[allow(clippy::cast_precision_loss, reason = "counts of a window")]
 fn judge(cpu: u32, seconds: f64, counted: &[Counted], traced: Option<Traced>) -> Cpu {
-    let rate = |of: &dyn Fn(&str) -> bool| {
-        let all = counted.iter().filter(|counted| of(&counted.what));
-        all.map(|counted| counted.count).sum::<u64>() as f64 / seconds.max(1e-9)
-    };
-    let timer = rate(&|name| name == "LOC" || name.ends_with(" arch_timer"));
-    let ipi = rate(&is_ipi);
-    let device = rate(&|name| name.starts_with("IRQ ") && !name.ends_with(" arch_timer"));
-    let softirq = rate(&|name| name.starts_with("softirq "));
+    let Rates {
+        timer,
+        ipi,
+        device,
+        softirq,
+    } = Rates::of(counted, seconds);
     let switches = traced
         .as_ref()
         .map(|t| t.switches as f64 / seconds.max(1e-9));
@@ -148,6 +178,7 @@ fn judge(cpu: u32, seconds: f64, counted: &[Counted], traced: Option<Traced>) ->
             .filter_map(|c| Some((cause_of(&c.what)?, c.count)))
             .collect(),
     };
+    let rates = [timer, ipi, device, softirq, switches.unwrap_or_default()];
     Cpu {
         cpu,
         timer,
@@ -155,9 +186,7 @@ fn judge(cpu: u32, seconds: f64, counted: &[Counted], traced: Option<Traced>) ->
         device,
         softirq,
         switches,
-        quiet: [timer, ipi, device, softirq, switches.unwrap_or_default()]
-            .iter()
-            .all(|rate| *rate <= LIMIT),
+        quiet: rates.iter().all(|rate| *rate <= LIMIT),
         causes: sorted(causes),
     }
 }

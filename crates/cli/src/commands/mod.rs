@@ -20,6 +20,7 @@ mod run;
 mod setup;
 mod verify;
 mod vma;
+mod watch;
 
 use std::path::Path;
 
@@ -68,6 +69,7 @@ pub(crate) fn run(args: &Args) -> Result<Answer> {
         Command::Jitter(args) => jitter::run(&root, args),
         Command::Quiet(args) => quiet::run(&root, args),
         Command::Report(args) => report::run(&root, args),
+        Command::Watch(args) => watch::run(&root, args),
         Command::Vma { command } => vma::run(&root, command),
         Command::Profile { command } => profile::run(&root, command),
         Command::Live { domains } => live::run(&root, domains),

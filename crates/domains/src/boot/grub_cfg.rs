@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::cmdline::Edit;
+use super::cmdline::{Edit, tokens};
 
 /// A menu entry that boots a kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,17 +36,21 @@ pub fn entries(text: &str) -> Vec<Entry> {
             section = script.strip_suffix(" ###");
             continue;
         }
-        let words: Vec<String> = words(line).into_iter().map(|word| word.text).collect();
-        match words.first().map(String::as_str) {
+        let words = words(line);
+        match words.first().map(|word| word.text.as_str()) {
             Some("menuentry") => {
-                title = words.get(1).cloned().unwrap_or_default();
+                title = words
+                    .get(1)
+                    .map(|word| word.text.clone())
+                    .unwrap_or_default();
                 // The id is the same in every language, the title is not.
                 recovery = title.contains("recovery mode")
-                    || words.iter().skip(2).any(|w| w.contains("-recovery-"));
+                    || words.iter().skip(2).any(|w| w.text.contains("-recovery-"));
             }
             Some("linux" | "linux16" | "linuxefi") => {
-                let Some(kernel) = words.get(1) else { continue };
-                let arguments = &words[2..];
+                let Some(kernel) = words.get(1).map(|word| &word.text) else {
+                    continue;
+                };
                 if section.is_some_and(|script| {
                     !script.ends_with("_linux") && !script.ends_with("_linux_zfs")
                 }) || kernel
@@ -62,14 +66,10 @@ pub fn entries(text: &str) -> Vec<Entry> {
                     line: number + 1,
                     kernel: kernel.clone(),
                     recovery: recovery
-                        || arguments
+                        || words[2..]
                             .iter()
-                            .any(|word| word == "single" || word == "recovery"),
-                    arguments: arguments
-                        .iter()
-                        .map(|word| for_kernel(word))
-                        .collect::<Vec<_>>()
-                        .join(" "),
+                            .any(|word| matches!(word.text.as_str(), "single" | "recovery")),
+                    arguments: arguments(&words),
                 });
             }
             _ => {}
@@ -107,12 +107,24 @@ pub fn edit(text: &str, edit: impl Fn(&str) -> Edit) -> String {
         match entries.iter().find(|entry| entry.line == number + 1) {
             Some(entry) if !entry.recovery => {
                 let edit = edit(&entry.arguments);
-                edited.push_str(&put_in(&take_out(line, &edit.remove), &edit.insert));
+                let new = put_in(&take_out(line, &edit.remove), &edit.insert);
+                // A quote within another would swallow the words, which would then be put in again by each setup.
+                let seen = arguments(&words(new.trim()));
+                let seen = tokens(&seen);
+                let is_seen = |word: &String| seen.iter().any(|token| token.raw == word);
+                let whole = edit.insert.iter().all(is_seen);
+                edited.push_str(if whole { &new } else { line });
             }
             _ => edited.push_str(line),
         }
     }
     edited
+}
+
+/// The arguments of a `linux` line, as GRUB hands them to the kernel.
+fn arguments(words: &[Word]) -> String {
+    let words = words.iter().skip(2).map(|word| for_kernel(&word.text));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// A `linux` line without these arguments, each gone with the white space before it.

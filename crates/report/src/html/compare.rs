@@ -89,7 +89,7 @@ pub(super) fn section(before: &Jitter, after: &Jitter) -> String {
 /// In words, with a sign of its own, so that colour is not all that tells.
 fn verdict(was: f64, is: f64) -> (&'static str, String) {
     let ratio = if is > 0.0 { was / is } else { f64::INFINITY };
-    if was == is || (0.9..=1.1).contains(&ratio) {
+    if (was - is).abs() < f64::EPSILON || (0.9..=1.1).contains(&ratio) {
         ("faint", "= about the same".to_owned())
     } else if ratio.is_infinite() {
         ("better", "\u{2193} none left".to_owned())
