@@ -1,7 +1,7 @@
 use hftune_model::CpuSet;
 use hftune_model::cpu_plan::CpuPlan;
 use hftune_model::finding::{Finding, Proof, Verdict};
-use hftune_model::host::{Core, Host};
+use hftune_model::host::{Core, CoreKind, Host};
 use hftune_model::irq_map::IrqMap;
 use hftune_model::jitter::{CauseShare, Cpu, Gaps, Jitter, SCHEMA, Traced};
 
@@ -68,7 +68,7 @@ fn host() -> Host {
             cpus: [cpu].into_iter().collect(),
             package: 0,
             node: None,
-            kind: Default::default(),
+            kind: CoreKind::default(),
         })
         .collect();
     host
@@ -144,7 +144,8 @@ fn pages_are_whole_with_none_one_and_two_measurements() {
         jitter(3350.0, "CPU interrupt local_timer"),
         jitter(12.0, "thread <b>&\"x"),
     );
-    for measured in [&[][..], &[before.clone()], &[before, after]] {
+    let both = [before, after];
+    for measured in [&[][..], &both[..1], &both[..]] {
         let html = shown(measured);
         assert_balanced(&html);
         assert!(!html.contains("<script") && !html.contains("http-equiv"));
