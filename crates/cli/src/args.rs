@@ -93,6 +93,8 @@ pub(crate) enum Command {
     Report(Report),
     /// A live screen: what reaches each CPU, who runs there, huge pages, dropped packets
     Watch(Watch),
+    /// Measure round trips between two hosts with sockperf, one way against another in turn
+    Netlat(Netlat),
     /// Install, configure and check kernel bypass through libvma
     Vma {
         #[command(subcommand)]
@@ -188,6 +190,66 @@ pub(crate) struct Watch {
     /// Seconds between two looks
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub interval: u64,
+}
+
+/// Measure round trips between two hosts with sockperf, one way against another in turn
+///
+/// On the other host: hftune netlat --server. Then here: hftune netlat HOST. Rounds of the ways A and B alternate, so that
+/// what changes meanwhile meets both; where their rounds overlap, they cannot be told apart, and it is said so. What is told is
+/// half of a round trip. --namespaces has both ends here, over a virtual cable: that proves programs and scheduling, never a card.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Netlat {
+    /// The address of the other host
+    #[arg(value_name = "HOST", required_unless_present_any = ["server", "namespaces"], conflicts_with_all = ["server", "namespaces"])]
+    pub host: Option<std::net::IpAddr>,
+
+    /// Be the other end, until it is ended
+    #[arg(long, conflicts_with = "namespaces")]
+    pub server: bool,
+
+    /// Both ends on this host, in two network namespaces that are made for it and removed again
+    #[arg(long)]
+    pub namespaces: bool,
+
+    /// Options of sockperf for one way, like "--nonblocked"
+    #[arg(
+        long,
+        value_name = "OPTIONS",
+        default_value = "",
+        allow_hyphen_values = true
+    )]
+    pub a: String,
+
+    /// Options of sockperf for another way; without, there is one
+    #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true)]
+    pub b: Option<String>,
+
+    /// Rounds of each way
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rounds: u32,
+
+    /// How long a round takes: 90s, 10m, 1h
+    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = parse_length)]
+    pub duration: Duration,
+
+    /// Bytes of a message
+    #[arg(long, value_name = "BYTES", default_value_t = 64, value_parser = clap::value_parser!(u32).range(14..=65_000))]
+    pub size: u32,
+
+    /// TCP instead of UDP
+    #[arg(long)]
+    pub tcp: bool,
+
+    /// The port of the other end
+    #[arg(long, value_name = "N", default_value_t = 11_111)]
+    pub port: u16,
+
+    /// The CPU of this end, and with --namespaces the CPU of the other, like 2,3
+    #[arg(long, value_name = "LIST", value_parser = parse_list)]
+    pub cpus: Option<CpuSet>,
+
+    #[command(flatten)]
+    pub output: Json,
 }
 
 impl Args {

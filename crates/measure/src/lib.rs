@@ -11,6 +11,7 @@ pub mod counter;
 pub mod counters;
 pub mod histogram;
 pub mod jitter;
+pub mod netlat;
 pub mod pass;
 pub mod quiet;
 pub mod spin;

@@ -26,6 +26,7 @@ pub mod irq_map;
 pub mod jitter;
 pub mod knob;
 pub mod names;
+pub mod netlat;
 pub mod others;
 pub mod plan;
 pub mod port_change;

@@ -5,6 +5,7 @@ pub mod host;
 pub mod html;
 pub mod irq;
 pub mod jitter;
+pub mod netlat;
 pub mod nic;
 pub mod nic_tune;
 pub mod plan;

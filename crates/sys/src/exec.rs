@@ -82,6 +82,44 @@ pub fn run_ok_with(program: &Path, args: &[&str], environment: &[(&str, &str)]) 
     ))
 }
 
+/// A program that runs meanwhile, and is ended when this is dropped.
+#[derive(Debug)]
+pub struct Background(std::process::Child);
+
+impl Background {
+    /// Starts a program whose output is thrown away, with the environment of [`run`].
+    pub fn start(program: &Path, args: &[&str]) -> Result<Self> {
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "the one place where processes are started"
+        )]
+        let child = Command::new(program)
+            .args(args)
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("LC_ALL", "C")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .current_dir("/")
+            .spawn()
+            .map_err(|e| Error::io("start it", program, &e))?;
+        Ok(Self(child))
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.0.try_wait(), Ok(None))
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

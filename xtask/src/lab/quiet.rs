@@ -191,22 +191,22 @@ fn measure(image: &Image, logs: &Path) -> Result<(Vec<Window>, Vec<Window>)> {
     counts::windows(&text)
 }
 
-/// Runs the script in the background and waits: it takes longer than one command may.
+/// Runs the script in the background and waits: it takes longer than one command may. In memory, so that no disk disturbs a CPU.
 fn windows(control: &Control) -> Result<String> {
     let cpus = MEASURED.map(|cpu| cpu.to_string()).join(" ");
-    control.put_text(include_str!("scripts/quiet.sh"), "/root/quiet.sh")?;
+    control.put_text(include_str!("scripts/quiet.sh"), "/run/quiet.sh")?;
     control.read(&format!(
-        "nohup taskset -c 0,1 sh -c 'sh /root/quiet.sh {SECONDS} {WINDOWS} {cpus} > /root/samples 2> /root/errors; \
-         echo $? > /root/done' > /dev/null 2>&1 < /dev/null & echo"
+        "nohup taskset -c 0,1 sh -c 'sh /run/quiet.sh {SECONDS} {WINDOWS} {cpus} > /run/samples 2> /run/errors; \
+         echo $? > /run/done' > /dev/null 2>&1 < /dev/null & echo"
     ))?;
     loop {
         std::thread::sleep(Duration::from_secs(20));
-        let done = control.read("cat /root/done 2> /dev/null || :")?;
+        let done = control.read("cat /run/done 2> /dev/null || :")?;
         match done.trim() {
             "" => {}
-            "0" => return control.read("cat /root/samples"),
+            "0" => return control.read("cat /run/samples"),
             code => {
-                let errors = control.read("cat /root/errors")?;
+                let errors = control.read("cat /run/errors")?;
                 return Err(anyhow::anyhow!("quiet.sh exits with {code}: {errors}"))
                     .context("measuring");
             }

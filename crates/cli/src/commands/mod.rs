@@ -7,6 +7,7 @@ mod host;
 mod irq;
 mod jitter;
 mod live;
+mod netlat;
 mod nic;
 mod nic_tune;
 mod nic_watch;
@@ -70,6 +71,7 @@ pub(crate) fn run(args: &Args) -> Result<Answer> {
         Command::Quiet(args) => quiet::run(&root, args),
         Command::Report(args) => report::run(&root, args),
         Command::Watch(args) => watch::run(&root, args),
+        Command::Netlat(args) => netlat::run(&root, args),
         Command::Vma { command } => vma::run(&root, command),
         Command::Profile { command } => profile::run(&root, command),
         Command::Live { domains } => live::run(&root, domains),

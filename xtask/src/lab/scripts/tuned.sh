@@ -1,5 +1,5 @@
-# A profile of tuned, applied as its documentation says, and its boot arguments brought to GRUB, which Debian's package does
-# not do by itself.
+# A profile of tuned, applied as its documentation says, and its boot arguments brought to GRUB's menu where they did not get
+# there.
 # tuned.sh PROFILE
 set -eu
 for file in cpu-partitioning realtime realtime-virtual-guest; do
@@ -14,7 +14,9 @@ until tuned-adm profile "$1"; do
 done
 tuned-adm active
 . /etc/tuned/bootcmdline
-mkdir -p /etc/default/grub.d
-printf 'GRUB_CMDLINE_LINUX_DEFAULT="$GRUB_CMDLINE_LINUX_DEFAULT %s"\n' "${TUNED_BOOT_CMDLINE:-}" > /etc/default/grub.d/50-tuned.cfg
 update-grub 2>/dev/null
-cat /etc/default/grub.d/50-tuned.cfg
+if ! grep -qF "${TUNED_BOOT_CMDLINE:-quiet}" /boot/grub/grub.cfg; then
+    mkdir -p /etc/default/grub.d
+    printf 'GRUB_CMDLINE_LINUX_DEFAULT="$GRUB_CMDLINE_LINUX_DEFAULT %s"\n' "$TUNED_BOOT_CMDLINE" > /etc/default/grub.d/50-tuned.cfg
+    update-grub 2>/dev/null
+fi
