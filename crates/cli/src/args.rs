@@ -89,8 +89,6 @@ pub(crate) enum Command {
     Jitter(Jitter),
     /// Count what disturbs isolated CPUs, and name it; nothing is loaded (exit 0: quiet, 3: disturbed)
     Quiet(Quiet),
-    /// Write a page about this machine: its map, its proofs, and measurements of jitter before and after
-    Report(Report),
     /// A live screen: what reaches each CPU, who runs there, huge pages, dropped packets
     Watch(Watch),
     /// Measure round trips between two hosts with sockperf, one way against another in turn
@@ -156,30 +154,6 @@ pub(crate) struct Quiet {
 
     #[command(flatten)]
     pub output: Json,
-}
-
-/// Write a page about this machine
-///
-/// One self-contained HTML file: who owns which CPU, where interrupts fire, every setting with its proofs, and what
-/// `hftune jitter --json` measured, before against after where two files are given.
-#[derive(Debug, ClapArgs)]
-pub(crate) struct Report {
-    /// Up to two outputs of hftune jitter --json: before, and after
-    #[arg(value_name = "FILE", num_args = 0..=2)]
-    pub measured: Vec<PathBuf>,
-
-    /// The page
-    #[arg(short, long, value_name = "FILE", default_value = "report.html")]
-    pub output: PathBuf,
-
-    /// Replace the page where it is there already
-    #[arg(long)]
-    pub overwrite: bool,
-
-    #[command(flatten)]
-    pub choices: ChoiceArgs,
-    #[command(flatten)]
-    pub from: From,
 }
 
 /// A live screen: what reaches each CPU, who runs there, huge pages, dropped packets
@@ -279,7 +253,6 @@ impl Command {
         let (Self::Host(Host { from, .. })
         | Self::Plan { from, .. }
         | Self::Verify(Verify { from, .. })
-        | Self::Report(Report { from, .. })
         | Self::Irq {
             command: Irq::Show { from, .. },
         }

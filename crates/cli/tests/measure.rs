@@ -101,37 +101,3 @@ fn quiet_counts_what_disturbs() {
         }
     }
 }
-
-#[test]
-fn a_page_is_written_once_and_bad_measurements_are_named() {
-    let machine = Machine::debian();
-    let dir = tempfile::tempdir().expect("temporary directory");
-    let page = dir.path().join("report.html");
-    let path = page.to_str().expect("text");
-    machine.run(&["report", "-o", path]).expect(0);
-    let html = std::fs::read_to_string(&page).expect("the page");
-    assert!(html.starts_with("<!DOCTYPE html>") && html.contains("The settings of hft"));
-    let again = machine.run(&["report", "-o", path]).expect(1);
-    assert!(again.stderr.contains("--overwrite"), "{}", again.stderr);
-    machine
-        .run(&["report", "-o", path, "--overwrite"])
-        .expect(0);
-
-    let broken = dir.path().join("broken.json");
-    std::fs::write(&broken, "{\n\"schema\": 1\n}\n").expect("write");
-    let told = machine
-        .run(&[
-            "report",
-            "-o",
-            path,
-            "--overwrite",
-            broken.to_str().expect("text"),
-        ])
-        .expect(1);
-    assert!(told.stderr.contains("broken.json:2:"), "{}", told.stderr);
-    assert!(
-        told.stderr.contains("hftune jitter --json"),
-        "{}",
-        told.stderr
-    );
-}

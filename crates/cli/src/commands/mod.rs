@@ -15,7 +15,6 @@ mod part;
 mod plan;
 mod profile;
 mod quiet;
-mod report;
 mod rollback;
 mod run;
 mod setup;
@@ -69,7 +68,6 @@ pub(crate) fn run(args: &Args) -> Result<Answer> {
         Command::Run(args) => run::run(&root, args),
         Command::Jitter(args) => jitter::run(&root, args),
         Command::Quiet(args) => quiet::run(&root, args),
-        Command::Report(args) => report::run(&root, args),
         Command::Watch(args) => watch::run(&root, args),
         Command::Netlat(args) => netlat::run(&root, args),
         Command::Vma { command } => vma::run(&root, command),
