@@ -87,6 +87,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Measure how quiet CPUs are, and name what disturbs them
     Jitter(Jitter),
+    /// Write one page for a browser: the machine, the proof of every setting, what jitter measured before and after
+    Report(Report),
     /// Install, configure and check kernel bypass through libvma
     Vma {
         #[command(subcommand)]
@@ -132,6 +134,27 @@ pub(crate) struct Jitter {
     pub output: Json,
 }
 
+/// Write one page for a browser: the machine, the proof of every setting, what jitter measured before and after
+///
+/// The page is one file that needs no other: no script, no request. It can be mailed, archived and printed. Names of ports,
+/// drivers and threads are in it.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Report {
+    /// Where to write the page; it is made readable for everybody
+    #[arg(long, short, value_name = "FILE.html")]
+    pub output: PathBuf,
+    /// Replace an existing FILE.html
+    #[arg(long)]
+    pub replace: bool,
+    /// What hftune jitter --json printed: one measurement, or two, before and after
+    #[arg(value_name = "BEFORE.json AFTER.json", num_args = 0..=2)]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub choices: ChoiceArgs,
+    #[command(flatten)]
+    pub from: From,
+}
+
 impl Args {
     /// The command line of this process. `run` is parsed by its own parser alone: an application waits for it to start.
     pub(crate) fn from_command_line() -> Result<Self, clap::Error> {
@@ -159,6 +182,7 @@ impl Command {
         let (Self::Host(Host { from, .. })
         | Self::Plan { from, .. }
         | Self::Verify(Verify { from, .. })
+        | Self::Report(Report { from, .. })
         | Self::Irq {
             command: Irq::Show { from, .. },
         }

@@ -13,6 +13,7 @@ mod nic_watch;
 mod part;
 mod plan;
 mod profile;
+mod report;
 mod rollback;
 mod run;
 mod setup;
@@ -64,6 +65,7 @@ pub(crate) fn run(args: &Args) -> Result<Answer> {
         Command::Nic { command } => nic::run(&root, command),
         Command::Run(args) => run::run(&root, args),
         Command::Jitter(args) => jitter::run(&root, args),
+        Command::Report(report) => report::run(&root, report, args.root.as_deref()),
         Command::Vma { command } => vma::run(&root, command),
         Command::Profile { command } => profile::run(&root, command),
         Command::Live { domains } => live::run(&root, domains),
