@@ -18,6 +18,9 @@ use crate::{Answer, terminal};
 /// A report is there to be read by others.
 const MODE: u32 = 0o644;
 
+/// What the machine is called; not every capture has it.
+const HOSTNAME: &str = "/proc/sys/kernel/hostname";
+
 /// How a measurement is made.
 const MEASURE: &str = "make it with hftune jitter --json > FILE";
 
@@ -38,7 +41,11 @@ pub(super) fn run(root: &Root, args: &Report, given_root: Option<&Path>) -> Resu
         || "this machine".to_owned(),
         |from| from.display().to_string(),
     );
+    let name = root.read_text(HOSTNAME).unwrap_or_default();
     let html = page(&Page {
+        name: Some(name.trim())
+            .filter(|name| !name.is_empty())
+            .unwrap_or(&read_from),
         time: &journal::now(),
         read_from: &read_from,
         host: &machine.host,

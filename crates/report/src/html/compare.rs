@@ -110,7 +110,7 @@ fn main_numbers(series: &[Series<'_>]) -> Vec<Number> {
         number("Gaps a second and CPU", rate, |cpus| {
             mean(cpus, |cpu| cpu.gaps.per_second)
         }),
-        number("99.9 % of gaps are within, worst CPU", duration, |cpus| {
+        number("P99.9 of the gaps, worst CPU", duration, |cpus| {
             most(cpus, |cpu| cpu.gaps.p999_ns)
         }),
         number("Longest gap", duration, |cpus| {
@@ -145,12 +145,20 @@ fn change(before: f64, after: f64) -> (&'static str, String) {
     if (ratio - 1.0).abs() < SAME {
         ("none", "= about the same".to_owned())
     } else if ratio < 1.0 {
-        (
-            "good",
-            format!("&#9660; better, 1/{} of it", times(1.0 / ratio)),
-        )
+        let by = by(1.0 / ratio, (1.0 - ratio) * 100.0);
+        ("good", format!("&#9660; better, {by} less"))
     } else {
-        ("bad", format!("&#9650; worse, {} times", times(ratio)))
+        let by = by(ratio, (ratio - 1.0) * 100.0);
+        ("bad", format!("&#9650; worse, {by} more"))
+    }
+}
+
+/// "30 %", and from twice on "3.2 times".
+fn by(ratio: f64, percent: f64) -> String {
+    if ratio < 2.0 {
+        format!("{percent:.0} %")
+    } else {
+        format!("{} times", times(ratio))
     }
 }
 
@@ -218,11 +226,11 @@ mod tests {
     fn a_change_is_told_with_its_ratio() {
         assert_eq!(
             change(10.0, 1.0),
-            ("good", "&#9660; better, 1/10 of it".to_owned())
+            ("good", "&#9660; better, 10 times less".to_owned())
         );
         assert_eq!(
             change(1.0, 2.5),
-            ("bad", "&#9650; worse, 2.5 times".to_owned())
+            ("bad", "&#9650; worse, 2.5 times more".to_owned())
         );
         assert_eq!(change(1.0, 1.01).0, "none");
         assert_eq!(change(1.0, 0.0).1, "&#9660; none left");
@@ -252,7 +260,7 @@ mod tests {
             html.contains("5.00 <span aria-label=\"to\">&#8594;</span> 0.50"),
             "{html}"
         );
-        assert!(html.contains("better, 1/10 of it"), "{html}");
+        assert!(html.contains("better, 10 times less"), "{html}");
         assert!(longer(&sample::measured(2)).contains(
             "<th scope=\"row\">1 us</th><td class=\"n\">5.00</td><td class=\"n\">0.50</td>"
         ));

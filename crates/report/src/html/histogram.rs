@@ -40,8 +40,7 @@ impl Series<'_> {
     pub(super) fn longer_than(&self, ns: f64) -> f64 {
         self.rates()
             .filter(|(length, _)| *length > ns)
-            .map(|(_, rate)| rate)
-            .sum()
+            .fold(0.0, |sum, (_, rate)| sum + rate)
     }
 
     fn longest(&self) -> f64 {

@@ -26,17 +26,20 @@ pub(super) fn section(host: &Host, map: &IrqMap) -> String {
                 .iter()
                 .any(|queue| queue.state != IrqState::Idle)
         });
-    out.push_str("<div class=\"devices\">\n");
+    out.push_str(
+        "<p class=\"sub\">The strips show the CPUs from the first to the last: low where an interrupt fires on a CPU of the OS, \
+         high where it fires on another.</p>\n<div class=\"devices\">\n",
+    );
     for device in &used {
-        out += &of_device(device, host);
+        out += &of_device(device, host, &map.housekeeping);
     }
     out.push_str("</div>\n");
     if !idle.is_empty() {
-        let names: Vec<&str> = idle.iter().map(|device| device.name.as_str()).collect();
+        let count = idle.iter().map(|device| device.queues.len()).sum();
         let _ = writeln!(
             out,
-            "<p class=\"sub\">Nobody uses those of: {}</p>",
-            Text(names.join(", "))
+            "<p class=\"sub\">And {} that nobody uses.</p>",
+            plural(count, "interrupt")
         );
     }
     out + "</section>\n"
@@ -75,7 +78,7 @@ fn states<'q>(queues: impl Iterator<Item = &'q IrqQueue>) -> String {
     counts.join(", ")
 }
 
-fn of_device(device: &IrqDevice, host: &Host) -> String {
+fn of_device(device: &IrqDevice, host: &Host, housekeeping: &CpuSet) -> String {
     let fires = device
         .queues
         .iter()
@@ -97,7 +100,7 @@ fn of_device(device: &IrqDevice, host: &Host) -> String {
         class(device.queues.iter().map(|queue| queue.state).min()),
         states(device.queues.iter()),
         list(&cpus),
-        cells(&cpus, host),
+        cells(&cpus, host, housekeeping),
     );
     out.push_str(
         "<div class=\"scroll\" tabindex=\"0\"><table>\n<thead><tr><th scope=\"col\">IRQ</th><th scope=\"col\">Name</th>\
@@ -130,19 +133,24 @@ fn class(state: Option<IrqState>) -> &'static str {
 }
 
 /// A strip with a cell for each CPU, filled where interrupts of the device fire.
-fn cells(cpus: &CpuSet, host: &Host) -> String {
+fn cells(cpus: &CpuSet, host: &Host, housekeeping: &CpuSet) -> String {
     let (Some(last), false) = (
         host.cpus.present.union(&host.cpus.online).last(),
         cpus.is_empty(),
     ) else {
         return String::new();
     };
-    let mut path = String::new();
+    let (mut low, mut high) = (String::new(), String::new());
     for cpu in cpus.iter().filter(|cpu| *cpu <= last) {
-        let _ = write!(path, "M{cpu} 0h1v1h-1z");
+        if housekeeping.contains(cpu) {
+            let _ = write!(low, "M{cpu} .6h.9v.4h-.9z");
+        } else {
+            let _ = write!(high, "M{cpu} 0h.9v1h-.9z");
+        }
     }
     format!(
-        "<svg class=\"cells\" viewBox=\"0 0 {} 1\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><path d=\"{path}\"/></svg>",
+        "<svg class=\"cells\" style=\"max-width:{0}rem\" viewBox=\"0 0 {0} 1\" preserveAspectRatio=\"none\" aria-hidden=\"true\">\
+         <path d=\"{low}\"/><path class=\"elsewhere\" d=\"{high}\"/></svg>",
         last + 1
     )
 }
@@ -159,7 +167,10 @@ mod tests {
             html.contains("<span class=\"bad\">1 stray, 1 ok</span> on CPUs 0,3"),
             "{html}"
         );
-        assert!(html.contains("d=\"M0 0h1v1h-1zM3 0h1v1h-1z\""), "{html}");
+        assert!(
+            html.contains("d=\"M0 .6h.9v.4h-.9z\"/><path class=\"elsewhere\" d=\"M3 0h.9v1h-.9z\""),
+            "{html}"
+        );
         assert!(
             html.contains("<td class=\"bad\">stray</td><td>3</td><td>0-1</td>"),
             "{html}"

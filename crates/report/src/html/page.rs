@@ -17,6 +17,8 @@ const STYLE: &str = include_str!("style.css");
 /// What the page is made of.
 #[derive(Debug)]
 pub struct Page<'a> {
+    /// The name of the machine, or of where it was read.
+    pub name: &'a str,
     /// When it was made, UTC.
     pub time: &'a str,
     /// Where the machine was read, like "this machine", or the name of a capture.
@@ -61,39 +63,35 @@ impl Measured {
 
 /// The whole page.
 pub fn page(page: &Page<'_>) -> String {
-    let name = page
-        .measured
-        .last()
-        .map_or(page.read_from, |measured| measured.jitter.host.as_str());
     let mut out = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <title>hftune report: {}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n",
-        Text(name)
+        Text(page.name)
     );
     let _ = writeln!(
         out,
         "<header>\n<h1>hftune report: {}</h1>\n<p class=\"sub\">Made {}, read from {}; profile {}</p>\n\
          <nav aria-label=\"Sections\"><a href=\"#machine\">Machine</a> <a href=\"#irqs\">Interrupts</a> \
-         <a href=\"#verify\">Settings</a>{}</nav>\n</header>\n<main>",
-        Text(name),
+         {}<a href=\"#verify\">Settings</a></nav>\n</header>\n<main>",
+        Text(page.name),
         Text(page.time),
         Text(page.read_from),
         Text(page.profile),
         if page.measured.is_empty() {
             ""
         } else {
-            " <a href=\"#gaps\">Gaps</a>"
+            "<a href=\"#gaps\">Gaps</a> "
         },
     );
     glance(page, &mut out);
     out += &machine::section(page.host, page.cpus, page.irqs, page.refused);
     out += &irqs::section(page.host, page.irqs);
-    out += &verify::section(page.profile, page.findings, page.notes);
     if !page.measured.is_empty() {
         out += &gaps::section(page.measured, page.findings, &page.host.kernel.release);
     }
+    out += &verify::section(page.profile, page.findings, page.notes);
     let _ = writeln!(
         out,
         "</main>\n<footer>hftune {}. hftune explain ID tells what a setting does, what it costs and how it is proved.</footer>\n\

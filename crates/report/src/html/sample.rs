@@ -188,6 +188,7 @@ pub(super) fn measured(count: usize) -> Vec<Measured> {
 /// The page with so many measurements.
 pub(super) fn page(count: usize) -> String {
     super::page(&Page {
+        name: "<evil>",
         time: "2026-01-02T03:04:05Z",
         read_from: "<evil>",
         host: &host(),

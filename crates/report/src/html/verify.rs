@@ -9,6 +9,9 @@ use super::page::warnings;
 use crate::text::plural;
 use crate::verify::{conclusion_words, counts, exit_code};
 
+/// Values that are longer are told in the reason only.
+const SHORT: usize = 24;
+
 /// How many settings have each verdict.
 pub(super) fn tiles(findings: &[Finding]) -> String {
     let class = match exit_code(findings) {
@@ -108,9 +111,9 @@ fn table(caption: &str, findings: &[&Finding], out: &mut String) {
         }
         out.push_str("<td role=\"cell\">");
         if !finding.desired.is_empty() {
-            let _ = write!(out, "<code>{}</code> ", Text(&finding.desired));
+            let _ = write!(out, "<b class=\"wanted\">{}</b> ", Text(&finding.desired));
         }
-        let _ = write!(out, "{}", Text(&finding.reason));
+        let _ = write!(out, "<span class=\"why\">{}</span>", Text(&finding.reason));
         if let Some(fix) = &finding.fix {
             let _ = write!(out, " <span class=\"fix\">Remedy: {}</span>", Text(fix));
         }
@@ -131,8 +134,8 @@ fn cell(name: &str, proof: &Proof) -> String {
     };
     let detail = match detail {
         Some(value) if value.is_empty() => " <small>not set</small>".to_owned(),
-        Some(value) => format!(" <small>{}</small>", Text(value)),
-        None => String::new(),
+        Some(value) if value.len() <= SHORT => format!(" <small>{}</small>", Text(value)),
+        _ => String::new(),
     };
     format!("<td role=\"cell\" class=\"{class}\" data-label=\"{name}\">{word}{detail}</td>")
 }
