@@ -103,7 +103,11 @@ fn bar(word: &str, value: f64, part: f64, out: &mut String) {
         out,
         "<span class=\"bar\"><svg viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{word}: {0}\">\
          <title>{word}: {0}</title><rect class=\"fill {word}\" width=\"{1:.2}\" height=\"10\"/></svg> {2}{0}</span>",
-        share(value),
+        if value > 0.0 {
+            share(value)
+        } else {
+            "none".to_owned()
+        },
         (part * 100.0).clamp(0.0, 100.0),
         if word == "measured" {
             String::new()

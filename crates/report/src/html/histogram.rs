@@ -154,7 +154,7 @@ pub(super) fn legend(all: &[Series<'_>]) -> String {
     for series in all {
         let _ = writeln!(
             out,
-            "<li><svg class=\"key\" viewBox=\"0 0 40 14\" aria-hidden=\"true\"><path class=\"series {0}\" d=\"M1 13V3H39V13\"/></svg> {0}</li>",
+            "<li><svg class=\"key\" viewBox=\"0 0 40 14\" aria-hidden=\"true\"><path class=\"series {0}\" d=\"M1 12V3H39V12z\"/></svg> {0}</li>",
             series.word
         );
     }

@@ -21,7 +21,7 @@ const SHAPES: [&str; MARKS + 1] = [
     "m0 3.2l3.2-5.7h-6.4z",
     "m-3.5-1h7v2h-7z",
     "m-1-3.5h2v7h-2z",
-    "m-1-1h2v2h-2z",
+    "m-1.6-1.6h3.2v3.2h-3.2z",
 ];
 
 /// Which mark each cause has.

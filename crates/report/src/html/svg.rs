@@ -9,7 +9,7 @@ pub(super) const WIDTH: f64 = 640.0;
 pub(super) const HEIGHT: f64 = 300.0;
 pub(super) const LEFT: f64 = 66.0;
 pub(super) const RIGHT: f64 = WIDTH - 22.0;
-pub(super) const TOP: f64 = 14.0;
+pub(super) const TOP: f64 = 28.0;
 pub(super) const BOTTOM: f64 = HEIGHT - 52.0;
 
 /// A logarithmic scale: whole decades between two places of a chart.
@@ -113,10 +113,9 @@ pub(super) fn axes(
     let _ = writeln!(
         out,
         "<path class=\"grid\" d=\"{grid}\"/>\n<text class=\"axis\" x=\"{RIGHT}\" y=\"{}\" text-anchor=\"end\">{}</text>\n\
-         <text class=\"axis\" x=\"4\" y=\"{}\">{}</text>",
+         <text class=\"axis\" x=\"4\" y=\"18\">{}</text>",
         HEIGHT - 8.0,
         names[0],
-        HEIGHT - 8.0,
         names[1]
     );
 }
@@ -128,8 +127,19 @@ pub(super) fn count(value: f64) -> String {
     } else if value >= 1e4 {
         format!("{:.0}k", value / 1e3)
     } else {
-        format!("{value}")
+        decimals(value, value)
     }
+}
+
+/// A number with as many decimals as `step` has, which is a power of ten or a few of it.
+pub(super) fn decimals(value: f64, step: f64) -> String {
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "0 to 9"
+    )]
+    let places = (-(step.max(1e-9).log10() + 1e-9).floor()).clamp(0.0, 9.0) as usize;
+    format!("{value:.places$}")
 }
 
 #[cfg(test)]

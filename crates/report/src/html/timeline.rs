@@ -4,7 +4,7 @@ use hftune_model::jitter::{Cpu, Traced};
 
 use super::histogram::short;
 use super::marks::Marks;
-use super::svg::{BOTTOM, Decades, LEFT, RIGHT, TOP, axes, open};
+use super::svg::{BOTTOM, Decades, LEFT, RIGHT, TOP, axes, decimals, open};
 
 /// The lengths of gaps that charts which stand side by side must hold.
 pub(super) fn scale<'c>(cpus: impl Iterator<Item = &'c Cpu>) -> Decades {
@@ -29,7 +29,7 @@ pub(super) fn chart(title: &str, cpu: &Cpu, traced: &Traced, y: Decades, marks: 
     let labels: Vec<(f64, String)> = (0u8..=10)
         .map(|n| f64::from(n) * step)
         .take_while(|at| *at <= end * 1.0001)
-        .map(|at| (x(at), format!("{at} s")))
+        .map(|at| (x(at), format!("{} s", decimals(at, step))))
         .collect();
     axes(
         &labels,
