@@ -37,15 +37,13 @@ pub(super) fn run(root: &Root, args: &Report, given_root: Option<&Path>) -> Resu
     let machine = Machine::read(root, args.choices.choices()?)?;
     terminal::warn(&machine.warnings);
     let (findings, notes) = machine.verify()?;
-    let read_from = given_root.or(args.from.from.as_deref()).map_or_else(
+    let tree = given_root.or(args.from.from.as_deref());
+    let read_from = tree.map_or_else(
         || "this machine".to_owned(),
-        |from| from.display().to_string(),
+        |tree| tree.display().to_string(),
     );
-    let name = root.read_text(HOSTNAME).unwrap_or_default();
     let html = page(&Page {
-        name: Some(name.trim())
-            .filter(|name| !name.is_empty())
-            .unwrap_or(&read_from),
+        name: &name(root, tree),
         time: &journal::now(),
         read_from: &read_from,
         host: &machine.host,
@@ -70,6 +68,16 @@ pub(super) fn run(root: &Root, args: &Report, given_root: Option<&Path>) -> Resu
         args.output.display(),
         html.len().div_ceil(1 << 10)
     )))
+}
+
+/// What the machine is called, else the name of the file that it is in.
+fn name(root: &Root, tree: Option<&Path>) -> String {
+    let name = root.read_text(HOSTNAME).unwrap_or_default();
+    match (name.trim(), tree.and_then(Path::file_name)) {
+        ("", Some(file)) => file.display().to_string(),
+        ("", None) => "this machine".to_owned(),
+        (name, _) => name.to_owned(),
+    }
 }
 
 fn absolute(file: &Path) -> Result<PathBuf> {

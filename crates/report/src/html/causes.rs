@@ -33,7 +33,7 @@ pub(super) fn table(measured: &[Measured], findings: &[Finding], marks: &Marks) 
         return String::new();
     }
     let mut out = "<h3>What took the time</h3>\n<p class=\"sub\">In the traced pass: the share of the time of a CPU, and the \
-        setting that would remove the cause.</p>\n<div class=\"scroll\" tabindex=\"0\"><table class=\"causes\">\n<thead><tr>\
+        setting that would remove the cause.</p>\n<div class=\"scroll\" tabindex=\"0\"><table class=\"causes stack\">\n<thead><tr>\
         <th scope=\"col\">Cause</th><th scope=\"col\">Share of the time</th><th scope=\"col\" class=\"n\">Longest</th>\
         <th scope=\"col\">Setting</th></tr></thead>\n<tbody>\n"
         .to_owned();
@@ -54,7 +54,7 @@ pub(super) fn table(measured: &[Measured], findings: &[Finding], marks: &Marks) 
         }
         let _ = writeln!(
             out,
-            "</td><td class=\"n\">{}</td><td>{}</td></tr>",
+            "</td><td class=\"n\" data-label=\"Longest\">{}</td><td data-label=\"Setting\">{}</td></tr>",
             duration(row.max_ns),
             setting(row.setting.as_deref(), findings)
         );

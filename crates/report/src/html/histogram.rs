@@ -76,7 +76,7 @@ pub(super) fn chart(title: &str, all: &[Series<'_>]) -> String {
         line(series, binned, x, y, &mut out);
     }
     for (row, series) in (0u8..).zip(all) {
-        longest(series, x, TOP + 12.0 + 18.0 * f64::from(row), &mut out);
+        longest(series, x, TOP + 14.0 + 20.0 * f64::from(row), &mut out);
     }
     out + "</svg>\n"
 }
@@ -142,7 +142,7 @@ fn longest(series: &Series<'_>, x: Decades, top: f64, out: &mut String) {
         "<path class=\"longest {0}\" d=\"M{at:.1} {1:.1}V{BOTTOM}\"/>\n\
          <text class=\"halo\" x=\"{text:.1}\" y=\"{top:.1}\" text-anchor=\"{anchor}\">{2} max {3}</text>",
         series.word,
-        top - 12.0,
+        top - 14.0,
         Text(series.word),
         duration(max)
     );

@@ -7,9 +7,9 @@ use super::escape::Text;
 /// The size of a chart in its own units, and the room around what is drawn.
 pub(super) const WIDTH: f64 = 640.0;
 pub(super) const HEIGHT: f64 = 300.0;
-pub(super) const LEFT: f64 = 66.0;
-pub(super) const RIGHT: f64 = WIDTH - 22.0;
-pub(super) const TOP: f64 = 28.0;
+pub(super) const LEFT: f64 = 72.0;
+pub(super) const RIGHT: f64 = WIDTH - 32.0;
+pub(super) const TOP: f64 = 36.0;
 pub(super) const BOTTOM: f64 = HEIGHT - 52.0;
 
 /// A logarithmic scale: whole decades between two places of a chart.
@@ -95,7 +95,7 @@ pub(super) fn axes(
         let _ = writeln!(
             out,
             "<text x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{text}</text>",
-            BOTTOM + 18.0
+            BOTTOM + 20.0
         );
     }
     for value in vertical.powers() {
@@ -113,7 +113,7 @@ pub(super) fn axes(
     let _ = writeln!(
         out,
         "<path class=\"grid\" d=\"{grid}\"/>\n<text class=\"axis\" x=\"{RIGHT}\" y=\"{}\" text-anchor=\"end\">{}</text>\n\
-         <text class=\"axis\" x=\"4\" y=\"18\">{}</text>",
+         <text class=\"axis\" x=\"4\" y=\"16\">{}</text>",
         HEIGHT - 8.0,
         names[0],
         names[1]

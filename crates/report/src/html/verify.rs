@@ -85,7 +85,7 @@ pub(super) fn anchor(id: &str) -> String {
 fn table(caption: &str, findings: &[&Finding], out: &mut String) {
     let _ = writeln!(
         out,
-        "<table class=\"stack\" role=\"table\">\n<caption>{caption}</caption>\n<thead role=\"rowgroup\"><tr role=\"row\">\
+        "<table class=\"proofs stack\" role=\"table\">\n<caption>{caption}</caption>\n<thead role=\"rowgroup\"><tr role=\"row\">\
          <th role=\"columnheader\" scope=\"col\">Verdict</th><th role=\"columnheader\" scope=\"col\">Setting</th>\
          <th role=\"columnheader\" scope=\"col\">Saved</th><th role=\"columnheader\" scope=\"col\">Live</th>\
          <th role=\"columnheader\" scope=\"col\">Effect</th><th role=\"columnheader\" scope=\"col\">Wanted, and why it is so</th>\
