@@ -198,7 +198,7 @@ impl Command {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Host {
-    /// Write what hftune reads on this machine to FILE, for plan, verify, host, irq show and nic --from
+    /// Write what hftune reads on this machine to FILE, for plan, verify, host, irq show, nic and report --from
     ///
     /// FILE is a gzip'd tar of exactly the files that host, plan and verify read: CPUs, nodes, interrupts, ports, memory
     /// and kernel values of /proc and /sys; boot loader files, sysctl and limits files, names of units, and hftune's

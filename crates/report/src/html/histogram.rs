@@ -132,7 +132,7 @@ fn longest(series: &Series<'_>, x: Decades, top: f64, out: &mut String) {
     }
     let at = x.at(max);
     // The text stands where it has room.
-    let (anchor, text) = if at > (LEFT + RIGHT) / 2.0 {
+    let (anchor, text) = if at > f64::midpoint(LEFT, RIGHT) {
         ("end", at - 5.0)
     } else {
         ("start", at + 5.0)

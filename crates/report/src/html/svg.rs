@@ -24,16 +24,16 @@ pub(super) struct Decades {
 impl Decades {
     /// The decades that hold these values, at least one; values that have no logarithm count for nothing.
     pub(super) fn around(values: impl Iterator<Item = f64>, from: f64, to: f64) -> Self {
-        let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
+        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         for value in values.filter(|value| value.is_finite() && *value > 0.0) {
-            least = least.min(value);
-            most = most.max(value);
+            low = low.min(value);
+            high = high.max(value);
         }
-        if least > most {
-            (least, most) = (1.0, 10.0);
+        if low > high {
+            (low, high) = (1.0, 10.0);
         }
         #[allow(clippy::cast_possible_truncation, reason = "an f64 has 617 decades")]
-        let (first, last) = (least.log10().floor() as i32, most.log10().ceil() as i32);
+        let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
         Self {
             first,
             last: last.max(first + 1),

@@ -82,6 +82,15 @@ pub(super) fn anchor(id: &str) -> String {
     format!("setting/{}", Text(word))
 }
 
+/// An id that may break between its parts.
+fn breakable(id: &str) -> String {
+    let mut out = Text(id).to_string();
+    for end in ["/", ".", "_"] {
+        out = out.replace(end, &format!("{end}<wbr>"));
+    }
+    out
+}
+
 fn table(caption: &str, findings: &[&Finding], out: &mut String) {
     let _ = writeln!(
         out,
@@ -99,7 +108,7 @@ fn table(caption: &str, findings: &[&Finding], out: &mut String) {
              <th role=\"rowheader\" scope=\"row\"><code>{}</code></th>",
             anchor(&finding.id),
             finding.verdict,
-            Text(&finding.id),
+            breakable(&finding.id),
         );
         let proofs = [
             ("Saved", &finding.saved),
@@ -111,7 +120,11 @@ fn table(caption: &str, findings: &[&Finding], out: &mut String) {
         }
         out.push_str("<td role=\"cell\">");
         if !finding.desired.is_empty() {
-            let _ = write!(out, "<b class=\"wanted\">{}</b> ", Text(&finding.desired));
+            let _ = write!(
+                out,
+                "<span class=\"wanted\">wanted <b>{}</b></span> ",
+                Text(&finding.desired)
+            );
         }
         let _ = write!(out, "<span class=\"why\">{}</span>", Text(&finding.reason));
         if let Some(fix) = &finding.fix {
@@ -170,6 +183,11 @@ mod tests {
             "{html}"
         );
         assert!(html.contains("Remedy: hftune setup") && html.contains("<li>a note</li>"));
+    }
+
+    #[test]
+    fn an_id_breaks_between_its_parts() {
+        assert_eq!(breakable("a/b_<.c"), "a/<wbr>b_<wbr>&lt;.<wbr>c");
     }
 
     #[test]
