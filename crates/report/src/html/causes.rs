@@ -7,7 +7,7 @@ use hftune_model::finding::Finding;
 
 use super::escape::Text;
 use super::marks::Marks;
-use super::page::Measured;
+use super::page::{Measured, SCROLL};
 use super::verify::anchor;
 use crate::jitter::{causes, duration, share};
 
@@ -32,11 +32,12 @@ pub(super) fn table(measured: &[Measured], findings: &[Finding], marks: &Marks) 
     if rows.is_empty() || most <= 0.0 {
         return String::new();
     }
-    let mut out = "<h3>What took the time</h3>\n<p class=\"sub\">In the traced pass: the share of the time of a CPU, and the \
-        setting that would remove the cause.</p>\n<div class=\"scroll\" tabindex=\"0\"><table class=\"causes stack\">\n<thead><tr>\
+    let mut out = format!(
+        "<h3>What took the time</h3>\n<p class=\"sub\">In the traced pass: the share of the time of a CPU, and the \
+        setting that would remove the cause.</p>\n{SCROLL}<table class=\"causes stack\">\n<thead><tr>\
         <th scope=\"col\">Cause</th><th scope=\"col\">Share of the time</th><th scope=\"col\" class=\"n\">Longest</th>\
         <th scope=\"col\">Setting</th></tr></thead>\n<tbody>\n"
-        .to_owned();
+    );
     for row in rows.iter().take(BARS) {
         let _ = write!(
             out,

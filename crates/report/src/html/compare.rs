@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use hftune_model::jitter::{Cpu, Jitter};
 
 use super::histogram::Series;
-use super::page::Measured;
+use super::page::{Measured, SCROLL};
 use crate::jitter::{duration, rate, share};
 
 /// Changes that are smaller come by chance.
@@ -73,7 +73,9 @@ pub(super) fn tiles(measured: &[Measured]) -> String {
 /// How many gaps are longer than some lengths.
 pub(super) fn longer(measured: &[Measured]) -> String {
     let series = series(measured);
-    let mut out = "<div class=\"scroll\" tabindex=\"0\"><table>\n<caption>Gaps longer than this, in a second of one CPU</caption>\n<thead><tr><th scope=\"col\">Longer than</th>".to_owned();
+    let mut out = format!(
+        "{SCROLL}<table>\n<caption>Gaps longer than this, in a second of one CPU</caption>\n<thead><tr><th scope=\"col\">Longer than</th>"
+    );
     for one in &series {
         let _ = write!(out, "<th scope=\"col\" class=\"n\">{}</th>", one.word);
     }

@@ -8,12 +8,15 @@ use hftune_model::jitter::{Cpu, Jitter};
 use super::escape::Text;
 use super::histogram::{self, Series};
 use super::marks::Marks;
-use super::page::{Measured, warnings};
+use super::page::{Measured, SCROLL, warnings};
 use super::{causes, compare, timeline};
 use crate::jitter::{duration, rate, share};
 
 /// CPUs whose charts are open; those of the others are folded.
 const OPEN: usize = 2;
+
+/// CPUs that have charts of their own: with more the page would become too large to mail.
+const CHARTS: usize = 64;
 
 /// The section.
 pub(super) fn section(measured: &[Measured], findings: &[Finding], kernel: &str) -> String {
@@ -39,8 +42,10 @@ pub(super) fn section(measured: &[Measured], findings: &[Finding], kernel: &str)
     }
     out += &warnings(&doubts);
     let all = compare::series(measured);
-    let chart = histogram::chart(&title("Gaps by length, all CPUs", &all), &all);
-    if chart.is_empty() {
+    let chart = histogram::chart(&title("Gaps by length, all CPUs", &all), &all, true);
+    if all.iter().all(|series| series.cpus.is_empty()) {
+        out.push_str("<p class=\"wait\">No CPU was measured.</p>\n");
+    } else if chart.is_empty() {
         out.push_str("<p class=\"good\">There was no gap.</p>\n");
     } else {
         let _ = writeln!(
@@ -100,7 +105,7 @@ fn of(jitter: &Jitter, number: u32) -> Option<&Cpu> {
 }
 
 fn cpu_table(measured: &[Measured], out: &mut String) {
-    out.push_str("<h3>Each CPU</h3>\n<div class=\"scroll\" tabindex=\"0\"><table>\n<thead><tr>");
+    let _ = write!(out, "<h3>Each CPU</h3>\n{SCROLL}<table>\n<thead><tr>");
     let several = measured.len() > 1;
     let heads = [
         "CPU", "", "Loop", "Gap from", "Gaps/s", "P50", "P99", "P99.9", "Max", "Lost",
@@ -166,7 +171,7 @@ fn counted(measured: &[Measured], out: &mut String) {
     if !rows.is_empty() {
         let _ = writeln!(
             out,
-            "<details>\n<summary>What the kernel counted on these CPUs meanwhile</summary>\n<div class=\"scroll\" tabindex=\"0\"><table>\n\
+            "<details>\n<summary>What the kernel counted on these CPUs meanwhile</summary>\n{SCROLL}<table>\n\
              <thead><tr><th scope=\"col\" class=\"n\">CPU</th><th scope=\"col\">When</th>\
              <th scope=\"col\" class=\"n\">In a second</th><th scope=\"col\">What</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table></div>\n</details>"
         );
@@ -194,7 +199,7 @@ fn charts(measured: &[Measured], marks: &Marks, out: &mut String) {
             marks.legend()
         );
     }
-    for (place, number) in numbers.iter().enumerate() {
+    for (place, number) in numbers.iter().take(CHARTS).enumerate() {
         let mut charts = String::new();
         for (place, one) in measured.iter().enumerate() {
             let word = Measured::word(place, measured.len());
@@ -227,6 +232,7 @@ fn charts(measured: &[Measured], marks: &Marks, out: &mut String) {
             let chart = histogram::chart(
                 &title(&format!("Gaps of CPU {number} by length"), &of_cpu),
                 &of_cpu,
+                false,
             );
             if !chart.is_empty() {
                 let _ = writeln!(
@@ -242,6 +248,12 @@ fn charts(measured: &[Measured], marks: &Marks, out: &mut String) {
         let _ = writeln!(
             out,
             "<details{open}>\n<summary>CPU {number}</summary>\n<div class=\"pair\">\n{charts}</div>\n</details>"
+        );
+    }
+    if let Some(more) = numbers.len().checked_sub(CHARTS).filter(|more| *more > 0) {
+        let _ = writeln!(
+            out,
+            "<p class=\"sub\">The other {more} CPUs, which lost less, have no charts.</p>"
         );
     }
 }
@@ -276,5 +288,24 @@ mod tests {
             html.contains("There was no gap.") && !html.contains("<svg"),
             "{html}"
         );
+    }
+
+    #[test]
+    fn numbers_that_no_measurement_has_do_no_harm() {
+        let mut measured = sample::measured(2);
+        for one in &mut measured {
+            one.jitter.seconds = 0.0;
+            let cpu = &mut one.jitter.cpus[0];
+            cpu.cpu = u32::MAX;
+            cpu.histogram = vec![(0.0, 1), (-5.0, 1), (1e308, u64::MAX), (1e-308, 1)];
+            cpu.gaps.max_ns = f64::MAX;
+            let traced = cpu.traced.as_mut().expect("a trace");
+            traced.timeline = vec![(-1.0, -1.0, usize::MAX), (1e300, 1e300, 0)];
+        }
+        assert!(!section(&measured, &[], "").contains("NaN"));
+        measured[1].jitter.cpus.clear();
+        section(&measured, &[], "");
+        measured[0].jitter.cpus.clear();
+        assert!(section(&measured, &[], "").contains("No CPU was measured."));
     }
 }

@@ -51,8 +51,8 @@ impl Series<'_> {
     }
 }
 
-/// The chart; nothing where there is no gap to show.
-pub(super) fn chart(title: &str, all: &[Series<'_>]) -> String {
+/// The chart; nothing where there is no gap to show. With `hover`, each bin tells what it holds.
+pub(super) fn chart(title: &str, all: &[Series<'_>], hover: bool) -> String {
     let lengths = || all.iter().flat_map(Series::rates).map(|(ns, _)| ns);
     if lengths().next().is_none() {
         return String::new();
@@ -73,7 +73,10 @@ pub(super) fn chart(title: &str, all: &[Series<'_>]) -> String {
         &mut out,
     );
     for (series, binned) in all.iter().zip(&binned) {
-        line(series, binned, x, y, &mut out);
+        out += &line(series, binned, x, y);
+        if hover {
+            out += &bins_told(series, binned, x, y);
+        }
     }
     for (row, series) in (0u8..).zip(all) {
         longest(series, x, TOP + 14.0 + 20.0 * f64::from(row), &mut out);
@@ -94,34 +97,42 @@ fn bins(series: &Series<'_>, x: Decades) -> Vec<f64> {
     bins
 }
 
-/// The outline of the bins, and for each what it holds.
-fn line(series: &Series<'_>, binned: &[f64], x: Decades, y: Decades, out: &mut String) {
-    let height = |rate: f64| if rate > 0.0 { y.at(rate) } else { y.start() };
-    let mut path = format!("M{:.1} {:.1}", x.start(), y.start());
-    let mut held = String::new();
-    for ((from, to), rate) in x.bins(BINS).zip(binned) {
-        let (left, right) = (x.at(from), x.at(to));
-        let _ = write!(path, "V{:.1}H{right:.1}", height(*rate));
-        if *rate > 0.0 {
-            let _ = writeln!(
-                held,
-                "<rect class=\"hover\" x=\"{left:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\"><title>{}, {} to {}: {} a second</title></rect>",
-                height(*rate),
-                right - left,
-                y.start() - height(*rate),
-                series.word,
-                duration(from),
-                duration(to),
-                per_second(*rate)
-            );
-        }
+/// Where the top of a bin is; an empty one has none.
+fn top(rate: f64, y: Decades) -> f64 {
+    if rate > 0.0 { y.at(rate) } else { y.start() }
+}
+
+/// The outline of the bins.
+fn line(series: &Series<'_>, binned: &[f64], x: Decades, y: Decades) -> String {
+    let base = y.start();
+    let mut path = format!("M{:.1} {base:.1}", x.start());
+    for ((_, to), rate) in x.bins(BINS).zip(binned) {
+        let _ = write!(path, "V{:.1}H{:.1}", top(*rate, y), x.at(to));
     }
-    let _ = writeln!(
-        out,
-        "<path class=\"series {}\" d=\"{path}V{:.1}z\"/>\n{held}",
-        series.word,
-        y.start()
-    );
+    format!(
+        "<path class=\"series {}\" d=\"{path}V{base:.1}z\"/>\n",
+        series.word
+    )
+}
+
+/// What each bin holds, for a pointer that rests on it.
+fn bins_told(series: &Series<'_>, binned: &[f64], x: Decades, y: Decades) -> String {
+    let mut out = String::new();
+    for ((from, to), rate) in x.bins(BINS).zip(binned).filter(|(_, rate)| **rate > 0.0) {
+        let (left, top) = (x.at(from), top(*rate, y));
+        let _ = writeln!(
+            out,
+            "<rect class=\"hover\" x=\"{left:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{:.1}\">\
+             <title>{}, {} to {}: {} a second</title></rect>",
+            x.at(to) - left,
+            y.start() - top,
+            series.word,
+            duration(from),
+            duration(to),
+            per_second(*rate)
+        );
+    }
+    out
 }
 
 /// A mark at the longest gap.
@@ -187,7 +198,7 @@ mod tests {
             cpus: jitter.cpus.iter().collect(),
             seconds: jitter.seconds,
         });
-        let html = chart("Gaps", &both);
+        let html = chart("Gaps", &both, true);
         assert_eq!(html.matches("<svg").count(), 1);
         assert!(
             html.contains("class=\"series before\"") && html.contains("class=\"series after\"")
@@ -208,6 +219,6 @@ mod tests {
             cpus: jitter.cpus.iter().collect(),
             seconds: 0.0,
         };
-        assert_eq!(chart("Gaps", &[series]), "");
+        assert_eq!(chart("Gaps", &[series], true), "");
     }
 }

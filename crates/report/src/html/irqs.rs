@@ -8,6 +8,7 @@ use hftune_model::host::Host;
 use hftune_model::irq_map::{IrqDevice, IrqMap, IrqQueue, IrqState};
 
 use super::escape::Text;
+use super::page::SCROLL;
 use crate::host::list;
 use crate::irq::merged;
 use crate::text::plural;
@@ -102,8 +103,9 @@ fn of_device(device: &IrqDevice, host: &Host, housekeeping: &CpuSet) -> String {
         list(&cpus),
         cells(&cpus, host, housekeeping),
     );
+    out.push_str(SCROLL);
     out.push_str(
-        "<div class=\"scroll\" tabindex=\"0\"><table>\n<thead><tr><th scope=\"col\">IRQ</th><th scope=\"col\">Name</th>\
+        "<table>\n<thead><tr><th scope=\"col\">IRQ</th><th scope=\"col\">Name</th>\
          <th scope=\"col\">State</th><th scope=\"col\">Fires on</th><th scope=\"col\">Should</th>\
          <th scope=\"col\" class=\"n\">So far</th></tr></thead>\n<tbody>\n",
     );

@@ -75,7 +75,8 @@ fn firing(irqs: &IrqMap) -> BTreeMap<u32, (usize, usize)> {
         for cpu in queue.fires_on.iter().flat_map(CpuSet::iter) {
             let (fire, stray) = all.entry(cpu).or_default();
             *fire += 1;
-            *stray += usize::from(queue.state == IrqState::Stray);
+            let is_stray = queue.state == IrqState::Stray && !irqs.housekeeping.contains(cpu);
+            *stray += usize::from(is_stray);
         }
     }
     all

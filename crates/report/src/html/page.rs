@@ -14,6 +14,9 @@ use super::{compare, gaps, irqs, machine, verify};
 /// The look of the page: light and dark, wide and narrow, screen and paper.
 const STYLE: &str = include_str!("style.css");
 
+/// Begins what scrolls sideways where it has no room, also by keys.
+pub(super) const SCROLL: &str = "<div class=\"scroll\" role=\"region\" aria-label=\"Table that scrolls sideways\" tabindex=\"0\">";
+
 /// What the page is made of.
 #[derive(Debug)]
 pub struct Page<'a> {
