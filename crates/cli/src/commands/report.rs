@@ -106,7 +106,10 @@ fn check_output(here: &Root, path: &Path, args: &Report) -> Result<()> {
 
 /// Reads the output of `hftune jitter --json`.
 fn measured(here: &Root, file: &Path) -> Result<Measured> {
-    let text = here.read_text(absolute(file)?).map_err(|e| e.at(file))?;
+    let text = here.read_text(absolute(file)?).map_err(|e| match e.kind {
+        Kind::Missing => e.at(file).hint(MEASURE),
+        _ => e.at(file),
+    })?;
     let jitter = parse(&text).map_err(|e| e.at(file))?;
     Ok(Measured {
         name: file.display().to_string(),

@@ -125,31 +125,33 @@ impl Map<'_> {
     fn sockets(&self) -> String {
         let cores = &self.host.cpus.cores;
         let mut out = String::new();
+        // A node may span sockets; its memory and its ports are told once.
+        let mut told: BTreeSet<u32> = BTreeSet::new();
         let sockets: BTreeSet<i32> = cores.iter().map(|core| core.package).collect();
         for socket in sockets {
             let of_socket = || cores.iter().filter(move |core| core.package == socket);
             let nodes: BTreeSet<Option<u32>> = of_socket().map(|core| core.node).collect();
-            let nodes: String = nodes
-                .into_iter()
-                .map(|node| self.node(node, of_socket().filter(|core| core.node == node)))
-                .collect();
+            let mut inside = String::new();
+            for node in nodes {
+                let first = node.is_some_and(|id| told.insert(id));
+                inside += &self.node(node, of_socket().filter(|core| core.node == node), first);
+            }
             if socket < 0 {
-                socket_box("Socket not known", &nodes, &mut out);
+                socket_box("Socket not known", &inside, &mut out);
             } else {
-                socket_box(&format!("Socket {socket}"), &nodes, &mut out);
+                socket_box(&format!("Socket {socket}"), &inside, &mut out);
             }
         }
-        let with_cores: BTreeSet<u32> = cores.iter().filter_map(|core| core.node).collect();
-        let without: String = self
-            .host
-            .nodes
-            .iter()
-            .filter(|node| !with_cores.contains(&node.id))
-            .map(|node| self.node(Some(node.id), std::iter::empty()))
-            .collect();
-        socket_box("Memory without CPUs", &without, &mut out);
-        let known = |node| with_cores.contains(&node) || self.facts_of(node).is_some();
-        let elsewhere = self.ports(|nic| !nic.node.is_some_and(known));
+        let mut without = String::new();
+        if self.host.nodes_make_no_sense.is_none() {
+            for node in &self.host.nodes {
+                if told.insert(node.id) {
+                    without += &self.node(Some(node.id), std::iter::empty(), true);
+                }
+            }
+        }
+        socket_box("Nodes without running CPUs", &without, &mut out);
+        let elsewhere = self.ports(|nic| nic.node.is_none_or(|node| !told.contains(&node)));
         socket_box("Ports of no known node", &elsewhere, &mut out);
         out
     }
@@ -158,12 +160,17 @@ impl Map<'_> {
         self.host.nodes.iter().find(|known| known.id == node)
     }
 
-    /// A node with its cores and its ports.
-    fn node<'c>(&self, node: Option<u32>, cores: impl Iterator<Item = &'c Core>) -> String {
+    /// A node with its cores, and, the `first` time, with its memory and its ports.
+    fn node<'c>(
+        &self,
+        node: Option<u32>,
+        cores: impl Iterator<Item = &'c Core>,
+        first: bool,
+    ) -> String {
         let mut out = "<div class=\"node\">\n".to_owned();
         if let Some(id) = node {
             let _ = write!(out, "<h4>NUMA node {id}");
-            if let Some(facts) = self.facts_of(id) {
+            if let Some(facts) = self.facts_of(id).filter(|_| first) {
                 if facts.memory.0 > 0 {
                     let _ = write!(out, " <small>{}</small>", facts.memory);
                 }
@@ -184,7 +191,7 @@ impl Map<'_> {
         if !cores.is_empty() {
             let _ = writeln!(out, "<ul class=\"cores\">\n{cores}</ul>");
         }
-        out += &self.ports(|nic| node.is_some() && nic.node == node);
+        out += &self.ports(|nic| first && nic.node == node);
         out + "</div>\n"
     }
 
@@ -305,9 +312,20 @@ mod tests {
 
     #[test]
     fn a_port_of_no_node_is_not_lost() {
+        for node in [None, Some(7)] {
+            let mut host = sample::host();
+            host.nics[0].node = node;
+            let html = section(&host, &sample::cpus(), &sample::irqs(), None);
+            assert!(html.contains("<h3>Ports of no known node</h3>"));
+        }
+    }
+
+    #[test]
+    fn a_node_of_two_sockets_has_its_ports_once() {
         let mut host = sample::host();
-        host.nics[0].node = None;
+        host.cpus.cores[1].package = 1;
         let html = section(&host, &sample::cpus(), &sample::irqs(), None);
-        assert!(html.contains("<h3>Ports of no known node</h3>"));
+        assert_eq!(html.matches("<h4>NUMA node 0").count(), 2);
+        assert_eq!(html.matches("<strong>eth").count(), 1);
     }
 }
