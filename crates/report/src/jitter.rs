@@ -193,7 +193,9 @@ pub(crate) fn rate(per_second: f64) -> String {
 
 pub(crate) fn share(share: f64) -> String {
     let percent = share * 100.0;
-    if percent < 0.01 && percent > 0.0 {
+    if percent < 0.0001 && percent > 0.0 {
+        "under 0.0001 %".to_owned()
+    } else if percent < 0.01 && percent > 0.0 {
         format!("{percent:.4} %")
     } else {
         format!("{percent:.2} %")
