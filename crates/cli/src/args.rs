@@ -93,6 +93,8 @@ pub(crate) enum Command {
     Watch(Watch),
     /// Measure round trips between two hosts with sockperf, one way against another in turn
     Netlat(Netlat),
+    /// Write one page for a browser: the machine, the proof of every setting, what jitter measured before and after
+    Report(Report),
     /// Install, configure and check kernel bypass through libvma
     Vma {
         #[command(subcommand)]
@@ -226,6 +228,27 @@ pub(crate) struct Netlat {
     pub output: Json,
 }
 
+/// Write one page for a browser: the machine, the proof of every setting, what jitter measured before and after
+///
+/// The page is one file that needs no other: no script, no request. It can be mailed, archived and printed. Names of ports,
+/// drivers and threads are in it.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Report {
+    /// Where to write the page; it is made readable for everybody
+    #[arg(long, short, value_name = "FILE.html")]
+    pub output: PathBuf,
+    /// Replace an existing FILE.html
+    #[arg(long)]
+    pub replace: bool,
+    /// What hftune jitter --json printed: one measurement, or two, before and after
+    #[arg(value_name = "BEFORE.json AFTER.json", num_args = 0..=2)]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub choices: ChoiceArgs,
+    #[command(flatten)]
+    pub from: From,
+}
+
 impl Args {
     /// The command line of this process. `run` is parsed by its own parser alone: an application waits for it to start.
     pub(crate) fn from_command_line() -> Result<Self, clap::Error> {
@@ -253,6 +276,7 @@ impl Command {
         let (Self::Host(Host { from, .. })
         | Self::Plan { from, .. }
         | Self::Verify(Verify { from, .. })
+        | Self::Report(Report { from, .. })
         | Self::Irq {
             command: Irq::Show { from, .. },
         }
@@ -268,7 +292,7 @@ impl Command {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Host {
-    /// Write what hftune reads on this machine to FILE, for plan, verify, host, irq show and nic --from
+    /// Write what hftune reads on this machine to FILE, for plan, verify, host, irq show, nic and report --from
     ///
     /// FILE is a gzip'd tar of exactly the files that host, plan and verify read: CPUs, nodes, interrupts, ports, memory
     /// and kernel values of /proc and /sys; boot loader files, sysctl and limits files, names of units, and hftune's

@@ -544,7 +544,7 @@ fn speed(mbps: u64) -> String {
 }
 
 /// A CPU list for people: the kernel's notation, but "0-78, every 2nd" where it would be long.
-fn list(cpus: &CpuSet) -> String {
+pub(crate) fn list(cpus: &CpuSet) -> String {
     let text = cpus.to_string();
     if text.len() <= LONG_LIST {
         return text;

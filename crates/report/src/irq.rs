@@ -77,7 +77,7 @@ pub fn human(map: &IrqMap, width: usize) -> String {
 }
 
 /// Devices with a single interrupt, of which a server has dozens, in one by their driver; it stands where the first stood.
-fn merged(devices: &[IrqDevice]) -> Vec<IrqDevice> {
+pub(crate) fn merged(devices: &[IrqDevice]) -> Vec<IrqDevice> {
     let alike = |device: &IrqDevice| {
         let single = device.queues.len() == 1 && device.address.as_ref() == Some(&device.name);
         device.driver.clone().filter(|_| single)

@@ -183,7 +183,7 @@ pub fn duration(ns: f64) -> String {
     }
 }
 
-fn rate(per_second: f64) -> String {
+pub(crate) fn rate(per_second: f64) -> String {
     if per_second < 10.0 {
         format!("{per_second:.2}")
     } else {
@@ -191,9 +191,11 @@ fn rate(per_second: f64) -> String {
     }
 }
 
-fn share(share: f64) -> String {
+pub(crate) fn share(share: f64) -> String {
     let percent = share * 100.0;
-    if percent < 0.01 && percent > 0.0 {
+    if percent < 0.0001 && percent > 0.0 {
+        "under 0.0001 %".to_owned()
+    } else if percent < 0.01 && percent > 0.0 {
         format!("{percent:.4} %")
     } else {
         format!("{percent:.2} %")

@@ -2,6 +2,7 @@
 pub mod capture;
 pub mod explain;
 pub mod host;
+pub mod html;
 pub mod irq;
 pub mod jitter;
 pub mod netlat;

@@ -20,7 +20,7 @@ struct Report<'f> {
 }
 
 /// How many findings have each verdict; every verdict is listed.
-fn counts(findings: &[Finding]) -> Vec<(Verdict, usize)> {
+pub(crate) fn counts(findings: &[Finding]) -> Vec<(Verdict, usize)> {
     Verdict::ALL
         .into_iter()
         .map(|verdict| {
@@ -113,21 +113,24 @@ pub fn human(
     out
 }
 
-/// What the operator does next.
+/// What the operator does next, in the colour of how urgent it is.
 fn conclusion(findings: &[Finding]) -> String {
+    let words = conclusion_words(findings);
+    match exit_code(findings) {
+        0 => words.green().to_string(),
+        4 => words.yellow().to_string(),
+        _ => words.red().to_string(),
+    }
+}
+
+/// What the operator does next.
+pub(crate) fn conclusion_words(findings: &[Finding]) -> String {
     let wrong = findings.iter().filter(|f| f.verdict.is_finding()).count();
-    let pending = findings.iter().any(|f| f.verdict == Verdict::RebootPending);
-    match (wrong, pending) {
-        (0, false) => "This host is as the profile wants it.".green().to_string(),
-        (0, true) => "Everything is saved. Reboot, then run hftune verify again."
-            .yellow()
-            .to_string(),
-        (1, _) => "One setting is not as the profile wants it."
-            .red()
-            .to_string(),
-        (n, _) => format!("{n} settings are not as the profile wants them.")
-            .red()
-            .to_string(),
+    match (wrong, exit_code(findings)) {
+        (0, 4) => "Everything is saved. Reboot, then run hftune verify again.".to_owned(),
+        (0, _) => "This host is as the profile wants it.".to_owned(),
+        (1, _) => "One setting is not as the profile wants it.".to_owned(),
+        (n, _) => format!("{n} settings are not as the profile wants them."),
     }
 }
 

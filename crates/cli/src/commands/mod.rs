@@ -15,6 +15,7 @@ mod part;
 mod plan;
 mod profile;
 mod quiet;
+mod report;
 mod rollback;
 mod run;
 mod setup;
@@ -70,6 +71,7 @@ pub(crate) fn run(args: &Args) -> Result<Answer> {
         Command::Quiet(args) => quiet::run(&root, args),
         Command::Watch(args) => watch::run(&root, args),
         Command::Netlat(args) => netlat::run(&root, args),
+        Command::Report(report) => report::run(&root, report, args.root.as_deref()),
         Command::Vma { command } => vma::run(&root, command),
         Command::Profile { command } => profile::run(&root, command),
         Command::Live { domains } => live::run(&root, domains),
