@@ -7,6 +7,7 @@ use crate::skip::Skip;
 use crate::{docs, tool, workspace};
 use anyhow::{Result, bail};
 use clap::Args as ClapArgs;
+use std::path::Path;
 use std::process::ExitCode;
 
 #[derive(ClapArgs)]
@@ -34,7 +35,7 @@ const STEPS: &[Step] = &[
             "warnings",
         ])
     }),
-    ("tests", || cargo(&["test", "--workspace", "--quiet"])),
+    ("tests", tests),
 ];
 
 /// What may be skipped on a machine that cannot run it: its name, and what it runs.
@@ -91,6 +92,19 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         bail!("{} failed", failed.join(", "));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Trees of tests are made in memory where that is possible: what is tested is what is left in them, not a disk.
+fn tests() -> Result<()> {
+    const MEMORY: &str = "/dev/shm";
+    let mut command = tool::command(&workspace::cargo());
+    command
+        .args(["test", "--workspace", "--quiet"])
+        .current_dir(workspace::root());
+    if Path::new(MEMORY).is_dir() {
+        command.env("TMPDIR", MEMORY);
+    }
+    tool::run(&mut command)
 }
 
 fn cargo(args: &[&str]) -> Result<()> {

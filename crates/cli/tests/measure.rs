@@ -74,7 +74,7 @@ fn jitter_leaves_a_cpu_and_refuses_those_that_are_not_there() {
     let all = jitter(&["--cpus", online.trim()]).expect(2);
     assert!(all.stderr.contains("would leave none"), "{}", all.stderr);
     let absent = jitter(&["--cpus", "4095"]).expect(2);
-    assert!(absent.stderr.contains("not online"), "{}", absent.stderr);
+    assert!(absent.stderr.contains("is not online"), "{}", absent.stderr);
     let tree = Machine::empty();
     let answer = tree.run(&["jitter"]).expect(2);
     assert!(
