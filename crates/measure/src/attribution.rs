@@ -1,13 +1,13 @@
 //! Gaps joined with what the kernel did meanwhile.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 
-use hftune_model::{Error, Kind, Result};
+use hftune_model::Result;
 
 use crate::cause::Cause;
 use crate::spin::Gap;
-use crate::trace::{Event, line};
+use crate::trace::{Event, each};
 
 /// How far a stamp of the kernel may lie outside of the gap that it explains, in steps of the counter: it is taken a little
 /// after the CPU was, and the loop sees a gap a turn late.
@@ -122,19 +122,7 @@ pub fn name(
         named.push((gap, cause));
     };
     let mut rest = gaps.iter().copied().peekable();
-    let mut reader = BufReader::new(trace);
-    let mut text = Vec::new();
-    loop {
-        text.clear();
-        let read = reader
-            .read_until(b'\n', &mut text)
-            .map_err(|e| Error::new(Kind::Io, format!("the trace cannot be read: {e}")))?;
-        if read == 0 {
-            break;
-        }
-        let Some((at, event)) = line(String::from_utf8_lossy(&text).trim_end(), cpu) else {
-            continue;
-        };
+    each(trace, cpu, |at, event| {
         begins.get_or_insert(at);
         timeline.next(at, event, &mut causes, &mut |stretch| {
             while let Some(gap) = rest.next_if(|gap| gap.end + SLACK < stretch.start) {
@@ -159,7 +147,7 @@ pub fn name(
                 }
             }
         });
-    }
+    })?;
     for gap in rest {
         finish(gap, &mut shares, begins);
     }

@@ -2,20 +2,19 @@
 //! trace says what it was.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use hftune_model::jitter::Counted;
 use hftune_model::quiet::{self as model, Cpu, LIMIT, Quiet};
-use hftune_model::{CpuSet, Error, Kind, Result};
+use hftune_model::{CpuSet, Result};
 use hftune_sys::tracing::{self, Instance};
 use hftune_sys::{Root, signals};
 
 use crate::cause::Cause;
 use crate::counters::Counters;
 use crate::jitter::events;
-use crate::trace::{Event, line};
+use crate::trace::{Event, each};
 
 /// The kernel's buffer for a CPU's events, in KiB.
 const TRACE_KIB: u32 = 4096;
@@ -97,30 +96,22 @@ fn traced(trace: &Instance<'_>, cpu: u32) -> Result<Traced> {
         causes: BTreeMap::new(),
         lost: trace.lost(cpu)?,
     };
-    let mut reader = BufReader::new(trace.text(cpu)?);
-    let mut text = Vec::new();
-    loop {
-        text.clear();
-        let read = reader
-            .read_until(b'\n', &mut text)
-            .map_err(|e| Error::new(Kind::Io, format!("the trace cannot be read: {e}")))?;
-        if read == 0 {
-            return Ok(traced);
-        }
-        let cause = match line(String::from_utf8_lossy(&text).trim_end(), cpu) {
-            Some((_, Event::Switch { next, name })) => {
+    each(trace.text(cpu)?, cpu, |_, event| {
+        let cause = match event {
+            Event::Switch { next, name } => {
                 traced.switches += 1;
                 // The idle thread runs where nothing else does.
                 if next == 0 {
-                    continue;
+                    return;
                 }
                 Cause::Thread(name)
             }
-            Some((_, Event::Enter(cause) | Event::Instant(cause))) => cause,
-            _ => continue,
+            Event::Enter(cause) | Event::Instant(cause) => cause,
+            Event::Leave => return,
         };
         *traced.causes.entry(cause).or_default() += 1;
-    }
+    })?;
+    Ok(traced)
 }
 
 /// Rows of `/proc/interrupts` that other CPUs cause (arch/x86/kernel/irq.c; IPI0 to IPI7 on arm64).

@@ -1,5 +1,9 @@
 //! The text of a trace, line by line.
 
+use std::io::{BufRead as _, BufReader, Read};
+
+use hftune_model::{Error, Kind, Result};
+
 use crate::cause::Cause;
 
 /// What an event means for the CPU on which it happened.
@@ -20,8 +24,29 @@ pub enum Event {
     Instant(Cause),
 }
 
+/// Hands on what happened on a CPU, in order, with the counter of each moment. One line is held at a time.
+///
+/// # Errors
+/// Where the trace cannot be read.
+pub fn each(trace: impl Read, cpu: u32, mut on: impl FnMut(u64, Event)) -> Result<()> {
+    let mut reader = BufReader::new(trace);
+    let mut text = Vec::new();
+    loop {
+        text.clear();
+        let read = reader
+            .read_until(b'\n', &mut text)
+            .map_err(|e| Error::new(Kind::Io, format!("the trace cannot be read: {e}")))?;
+        if read == 0 {
+            return Ok(());
+        }
+        if let Some((at, event)) = line(String::from_utf8_lossy(&text).trim_end(), cpu) {
+            on(at, event);
+        }
+    }
+}
+
 /// One line: the counter, and what happened. `None` for comments, and for lines of other events.
-pub fn line(text: &str, cpu: u32) -> Option<(u64, Event)> {
+fn line(text: &str, cpu: u32) -> Option<(u64, Event)> {
     // A name in front may hold anything; what follows the CPU does not.
     let cpu = format!(" [{cpu:03}] ");
     let rest = &text[text.find(&cpu)? + cpu.len()..];

@@ -25,6 +25,20 @@ pub fn run(program: &Path, args: &[&str]) -> Result<Output> {
 
 /// The same, with more variables in its environment.
 pub fn run_with(program: &Path, args: &[&str], environment: &[(&str, &str)]) -> Result<Output> {
+    let output = command(program, args)?
+        .env("SYSTEMD_PAGER", "")
+        .envs(environment.iter().copied())
+        .output()
+        .map_err(|e| Error::io("start it", program, &e))?;
+    Ok(Output {
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
+}
+
+/// What every program gets: nothing to read, a clean environment, and no directory that somebody could take away.
+fn command(program: &Path, args: &[&str]) -> Result<Command> {
     if !program.is_absolute() {
         return Err(
             Error::new(Kind::Command, "a program is started by its absolute path").at(program),
@@ -34,22 +48,15 @@ pub fn run_with(program: &Path, args: &[&str], environment: &[(&str, &str)]) -> 
         clippy::disallowed_methods,
         reason = "the one place where processes are started"
     )]
-    let output = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(args)
         .env_clear()
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
         .env("LC_ALL", "C")
-        .env("SYSTEMD_PAGER", "")
-        .envs(environment.iter().copied())
         .stdin(Stdio::null())
-        .current_dir("/")
-        .output()
-        .map_err(|e| Error::io("start it", program, &e))?;
-    Ok(Output {
-        code: output.status.code(),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    })
+        .current_dir("/");
+    Ok(command)
 }
 
 /// Runs a program that must succeed; its own words are in the error where it does not.
@@ -89,19 +96,9 @@ pub struct Background(std::process::Child);
 impl Background {
     /// Starts a program whose output is thrown away, with the environment of [`run`].
     pub fn start(program: &Path, args: &[&str]) -> Result<Self> {
-        #[allow(
-            clippy::disallowed_methods,
-            reason = "the one place where processes are started"
-        )]
-        let child = Command::new(program)
-            .args(args)
-            .env_clear()
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-            .env("LC_ALL", "C")
-            .stdin(Stdio::null())
+        let child = command(program, args)?
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .current_dir("/")
             .spawn()
             .map_err(|e| Error::io("start it", program, &e))?;
         Ok(Self(child))
