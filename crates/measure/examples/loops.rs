@@ -81,7 +81,7 @@ fn loops(root: &Root, cpu: u32, one: &CpuSet, clock: Clock) {
     let trace = Instance::create(root, jitter::CLOCK, one, 1024, &events).expect("a trace");
     sched::set_affinity(0, one).expect("the CPU");
     let mut recorder = Recorder::new(cpu, u64::MAX);
-    recorder.touch();
+    let _ = recorder.touch();
     let mut times: [Vec<f64>; 4] = Default::default();
     let (mut allocations, mut faults) = (0, 0);
     for _ in 0..ROUNDS {

@@ -63,6 +63,11 @@ impl Histogram {
         }
     }
 
+    /// Keeps it in memory; whether that was allowed.
+    pub fn lock(&self) -> bool {
+        hftune_sys::sched::lock_memory(&self.counts)
+    }
+
     /// How many there are.
     pub fn count(&self) -> u64 {
         self.total

@@ -126,9 +126,6 @@ pub fn run(root: &Root, options: &Options, mut say: impl FnMut(&str)) -> Result<
     } else {
         false
     };
-    if !sched::lock_memory() {
-        warnings.push("memory could not be locked: page faults may show as gaps".to_owned());
-    }
     sched::set_affinity(0, &others)?;
     signals::hold();
 
@@ -147,6 +144,9 @@ pub fn run(root: &Root, options: &Options, mut say: impl FnMut(&str)) -> Result<
     };
     let plain = pass::run(wanted, || count(&mut before), signals::asked_to_stop)?;
     let after = Counters::read(root)?;
+    if plain.seen.iter().any(|seen| !seen.locked) {
+        warnings.push("memory could not be locked: page faults may show as gaps".to_owned());
+    }
     let mut cpus: Vec<Cpu> = plain
         .seen
         .iter()

@@ -40,6 +40,8 @@ pub struct Wanted {
 pub struct Seen {
     /// Its number.
     pub cpu: u32,
+    /// Whether its memory was locked.
+    pub locked: bool,
     /// The thread that looked.
     pub thread: u32,
     /// What a turn takes there.
@@ -147,6 +149,7 @@ pub fn run(
 
 struct Prepared {
     cpu: u32,
+    locked: bool,
     quiet: Quiet,
     threshold: u64,
     recorder: Recorder,
@@ -159,9 +162,10 @@ fn prepare(cpu: u32, wanted: &Wanted, clock: Clock) -> Result<Prepared> {
         .threshold
         .map_or_else(|| quiet.threshold(), |ns| clock.steps(ns));
     let mut recorder = Recorder::new(cpu, threshold.max(clock.steps(KEEP_FROM)));
-    recorder.touch();
+    let locked = recorder.touch();
     Ok(Prepared {
         cpu,
+        locked,
         quiet,
         threshold,
         recorder,
@@ -177,6 +181,7 @@ fn measure(
 ) -> Seen {
     let Prepared {
         cpu,
+        locked,
         quiet,
         threshold,
         mut recorder,
@@ -198,6 +203,7 @@ fn measure(
     let after = sched::usage();
     Seen {
         cpu,
+        locked,
         thread,
         quiet,
         threshold,

@@ -1,5 +1,7 @@
 //! The loop: read the counter, compare, and do nothing else, so that whatever takes the CPU shows as a gap.
 
+use hftune_sys::sched;
+
 use crate::counter;
 use crate::histogram::Histogram;
 
@@ -52,13 +54,15 @@ impl Recorder {
         }
     }
 
-    /// Touches all of its memory, by the thread that is to use it, so that the loop faults nothing in.
-    pub fn touch(&mut self) {
+    /// Touches all of its memory, by the thread that is to use it, so that the loop faults nothing in, and keeps it there;
+    /// whether it was allowed to.
+    pub fn touch(&mut self) -> bool {
         self.histogram.touch();
         for gap in &mut self.ring {
             // SAFETY: the place is valid; a plain write of zeros into zeros would be left out.
             unsafe { std::ptr::write_volatile(gap, Gap::default()) };
         }
+        self.histogram.lock() && sched::lock_memory(&self.ring)
     }
 
     #[cold]

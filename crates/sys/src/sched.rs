@@ -141,10 +141,12 @@ pub fn usage() -> Usage {
     }
 }
 
-/// Keeps the memory of this process from being taken away, now and later; whether it was allowed to (RLIMIT_MEMLOCK).
-pub fn lock_memory() -> bool {
-    rustix::mm::mlockall(rustix::mm::MlockAllFlags::CURRENT | rustix::mm::MlockAllFlags::FUTURE)
-        .is_ok()
+/// Keeps some memory from being taken away; whether it was allowed to (RLIMIT_MEMLOCK). Not all of the process: its program
+/// alone has megabytes.
+pub fn lock_memory<T>(memory: &[T]) -> bool {
+    let start = memory.as_ptr().cast_mut().cast();
+    // SAFETY: the range is that of a slice; locking it changes nothing that can be seen in it.
+    unsafe { rustix::mm::mlock(start, size_of_val(memory)) }.is_ok()
 }
 
 /// The number of the calling thread.
