@@ -8,10 +8,10 @@ use hftune_model::port_change::PortChange;
 use hftune_model::setting::Artifact;
 use hftune_model::transaction::{After, JOURNAL_VERSION, Outcome, Output, Record, State};
 use hftune_model::{Error, Kind, Result};
-use hftune_sys::{Root, exec, signals};
+use hftune_sys::{Root, exec, signals, time};
 
 use crate::arguments;
-use crate::journal::{Journal, now};
+use crate::journal::Journal;
 use crate::packages;
 use crate::port;
 use crate::target;
@@ -44,7 +44,7 @@ pub fn apply(
         root,
         &Record::Begin {
             journal: JOURNAL_VERSION,
-            time: now(),
+            time: time::now(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             profile: plan.profile.clone(),
             boot_id: boot_id.map(str::to_owned),
@@ -98,7 +98,7 @@ pub fn apply(
         applied.failure.get_or_insert(e);
     }
     journal.write(&Record::End {
-        time: now(),
+        time: time::now(),
         complete: applied.failure.is_none(),
     })?;
     Ok(applied)

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use hftune_model::{Error, Result};
 use hftune_sys::record::{Entry, Recording};
 use hftune_sys::replay::Manifest;
-use hftune_sys::{FileType, Reader, Root, archive};
+use hftune_sys::{FileType, Reader, Root, archive, time};
 use serde::{Deserialize, Serialize};
 
 use crate::in_force::Choices;
@@ -134,7 +134,7 @@ pub fn capture(root: Root) -> Result<Capture> {
     let manifest = Written {
         schema: SCHEMA.to_owned(),
         hftune: env!("CARGO_PKG_VERSION").to_owned(),
-        time: journal::now(),
+        time: time::now(),
         running,
         answers,
         blanked: blanked.clone(),

@@ -141,13 +141,6 @@ pub fn cut_off(transactions: &[Transaction]) -> Option<String> {
     })
 }
 
-/// The present time in UTC.
-pub fn now() -> String {
-    jiff::Timestamp::now()
-        .strftime("%Y-%m-%dT%H:%M:%SZ")
-        .to_string()
-}
-
 fn path_of(id: &str) -> PathBuf {
     Path::new(TRANSACTIONS).join(format!("{id}.jsonl"))
 }

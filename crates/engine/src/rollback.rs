@@ -9,11 +9,11 @@ use hftune_model::transaction::{
     After, Conflict, Outcome, Output, Record, State, Status, TakenStep, Transaction,
 };
 use hftune_model::{Error, Kind, Result};
-use hftune_sys::{Root, signals};
+use hftune_sys::{Root, signals, time};
 
 use crate::apply::{by_hand, restore, run};
 use crate::boot_words::{self, Taken};
-use crate::journal::{Journal, now};
+use crate::journal::Journal;
 use crate::port;
 use crate::target;
 use crate::units::Units;
@@ -157,7 +157,7 @@ pub fn rollback(
             }
         }
         if complete {
-            journal.write(&Record::RolledBack { time: now() })?;
+            journal.write(&Record::RolledBack { time: time::now() })?;
             result.transactions.push(transaction.id.clone());
         }
         // Undone in the boot in which it was made: the running kernel never had its arguments.

@@ -11,7 +11,7 @@ use hftune_measure::cause::Cause;
 use hftune_measure::clock::{Clock, Moment};
 use hftune_measure::pass::{self, Pass, Wanted};
 use hftune_measure::spin::{self, Quiet, Recorder};
-use hftune_measure::{attribution, counter, jitter};
+use hftune_measure::{attribution, counter, cpus, trace};
 use hftune_model::CpuSet;
 use hftune_sys::tracing::{self, Instance};
 use hftune_sys::{Root, sched};
@@ -50,7 +50,7 @@ static ALLOCATOR: Counting = Counting;
 fn main() {
     let root = Root::live();
     tracing::mount_for_us(&root).expect("tracefs");
-    let cpus = jitter::default_cpus(&root).expect("CPUs");
+    let cpus = cpus::default_cpus(&root).expect("CPUs");
     let cpu = cpus.last().expect("a CPU");
     let one: CpuSet = [cpu].into_iter().collect();
     clock();
@@ -77,8 +77,8 @@ fn clock() {
 /// Nanoseconds a turn of each loop, gaps left out: the median of the rounds.
 fn loops(root: &Root, cpu: u32, one: &CpuSet, clock: Clock) {
     let threshold = Quiet::measure().threshold();
-    let events = jitter::events(root);
-    let trace = Instance::create(root, jitter::CLOCK, one, 1024, &events).expect("a trace");
+    let events = trace::events(root);
+    let trace = Instance::create(root, trace::CLOCK, one, 1024, &events).expect("a trace");
     sched::set_affinity(0, one).expect("the CPU");
     let mut recorder = Recorder::new(cpu, u64::MAX);
     let _ = recorder.touch();
@@ -183,8 +183,8 @@ fn injected(root: &Root, cpu: u32, one: &CpuSet) {
     .expect("a list")
     .difference(one);
     sched::set_affinity(0, &others).expect("the others");
-    let events = jitter::events(root);
-    let trace = Instance::create(root, jitter::CLOCK, one, 8192, &events).expect("a trace");
+    let events = trace::events(root);
+    let trace = Instance::create(root, trace::CLOCK, one, 8192, &events).expect("a trace");
     let wanted = Wanted {
         cpus: one.clone(),
         duration: Duration::from_secs(5),

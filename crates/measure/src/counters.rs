@@ -6,16 +6,14 @@ use hftune_model::Result;
 use hftune_model::jitter::Counted;
 use hftune_sys::Root;
 
-/// The counts of all CPUs at one moment, by CPU and name.
+/// The counts of all CPUs at one moment: by name, at the place of each CPU's number.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counters(BTreeMap<(u32, String), u64>);
+pub struct Counters(BTreeMap<String, Vec<u64>>);
 
 impl Counters {
     /// Reads `/proc/interrupts`, `/proc/softirqs` and the stolen time of `/proc/stat`.
     pub fn read(root: &Root) -> Result<Self> {
-        let mut all = BTreeMap::new();
-        table(&root.read_text("/proc/interrupts")?, "", &mut all);
-        table(&root.read_text("/proc/softirqs")?, "softirq ", &mut all);
+        let mut all = Self::of_interrupts(root)?;
         for line in root.read_text("/proc/stat")?.lines() {
             let mut words = line.split_ascii_whitespace();
             let cpu = words
@@ -24,20 +22,41 @@ impl Counters {
             // user nice system idle iowait irq softirq steal (proc_stat(5)).
             if let (Some(cpu), Some(steal)) = (cpu, words.nth(7).and_then(|word| word.parse().ok()))
             {
-                all.insert((cpu, "steal".to_owned()), steal);
+                all.set("steal", [(cpu, steal)]);
             }
         }
-        Ok(Self(all))
+        Ok(all)
+    }
+
+    /// The same without stolen time.
+    pub fn of_interrupts(root: &Root) -> Result<Self> {
+        let mut all = Self::default();
+        all.table(&root.read_text("/proc/interrupts")?, "");
+        all.table(&root.read_text("/proc/softirqs")?, "softirq ");
+        Ok(all)
+    }
+
+    fn set(&mut self, name: &str, counts: impl IntoIterator<Item = (usize, u64)>) {
+        let row = self.0.entry(name.to_owned()).or_default();
+        for (cpu, count) in counts {
+            row.resize(row.len().max(cpu + 1), 0);
+            row[cpu] = count;
+        }
     }
 
     /// What was counted for a CPU since, most first.
     pub fn since(&self, before: &Self, cpu: u32) -> Vec<Counted> {
-        let of_cpu = self.0.iter().filter(|((of, _), _)| *of == cpu);
-        let mut counted: Vec<Counted> = of_cpu
-            .filter_map(|(key, now)| {
-                let count = now.saturating_sub(before.0.get(key).copied().unwrap_or_default());
+        let at = |row: Option<&Vec<u64>>| {
+            let count = row.and_then(|row| row.get(cpu as usize));
+            count.copied().unwrap_or_default()
+        };
+        let mut counted: Vec<Counted> = self
+            .0
+            .iter()
+            .filter_map(|(name, row)| {
+                let count = at(Some(row)).checked_sub(at(before.0.get(name)))?;
                 (count > 0).then(|| Counted {
-                    what: key.1.clone(),
+                    what: name.clone(),
                     count,
                 })
             })
@@ -45,38 +64,38 @@ impl Counters {
         counted.sort_by_key(|counted| std::cmp::Reverse(counted.count));
         counted
     }
-}
 
-/// A table with a column for each online CPU. A numbered row is named by its last words, which say who asked for it.
-fn table(text: &str, prefix: &str, into: &mut BTreeMap<(u32, String), u64>) {
-    let mut lines = text.lines();
-    let cpus: Vec<u32> = lines
-        .next()
-        .unwrap_or_default()
-        .split_ascii_whitespace()
-        .filter_map(|word| word.strip_prefix("CPU")?.parse().ok())
-        .collect();
-    for line in lines {
-        let Some((label, rest)) = line.split_once(':') else {
-            continue;
-        };
-        let mut words = rest.split_ascii_whitespace();
-        let counts: Vec<u64> = words
-            .by_ref()
-            .take(cpus.len())
-            .map_while(|word| word.parse().ok())
+    /// A table with a column for each online CPU. A numbered row is named by its last words, which say who asked for it.
+    fn table(&mut self, text: &str, prefix: &str) {
+        let mut lines = text.lines();
+        let cpus: Vec<usize> = lines
+            .next()
+            .unwrap_or_default()
+            .split_ascii_whitespace()
+            .filter_map(|word| word.strip_prefix("CPU")?.parse().ok())
             .collect();
-        // ERR and MIS have one number for all.
-        if counts.len() != cpus.len() {
-            continue;
-        }
-        let label = label.trim();
-        let name = match words.last() {
-            Some(device) if label.parse::<u32>().is_ok() => format!("{prefix}IRQ {label} {device}"),
-            _ => format!("{prefix}{label}"),
-        };
-        for (cpu, count) in cpus.iter().zip(counts) {
-            into.insert((*cpu, name.clone()), count);
+        for line in lines {
+            let Some((label, rest)) = line.split_once(':') else {
+                continue;
+            };
+            let mut words = rest.split_ascii_whitespace();
+            let counts: Vec<u64> = words
+                .by_ref()
+                .take(cpus.len())
+                .map_while(|word| word.parse().ok())
+                .collect();
+            // ERR and MIS have one number for all.
+            if counts.len() != cpus.len() {
+                continue;
+            }
+            let label = label.trim();
+            let name = match words.last() {
+                Some(device) if label.parse::<u32>().is_ok() => {
+                    format!("{prefix}IRQ {label} {device}")
+                }
+                _ => format!("{prefix}{label}"),
+            };
+            self.set(&name, cpus.iter().copied().zip(counts));
         }
     }
 }
@@ -88,9 +107,9 @@ mod tests {
     #[test]
     fn what_came_since_is_told_by_cpu() {
         let read = |text: &str| {
-            let mut all = BTreeMap::new();
-            table(text, "", &mut all);
-            Counters(all)
+            let mut all = Counters::default();
+            all.table(text, "");
+            all
         };
         let before = read(
             "           CPU0       CPU2\n  5:   1   7  IO-APIC  5-edge  eth0\nLOC: 10 20 Local timer interrupts\nERR: 0\n",

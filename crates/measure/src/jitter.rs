@@ -1,29 +1,24 @@
 //! The whole measurement: a pass without a trace for the numbers, one with it for the names.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
 use hftune_model::jitter::{CauseShare, Cpu, Gaps, Jitter, SCHEMA, Traced};
 use hftune_model::{CpuSet, Error, Kind, Result};
 use hftune_sys::tracing::{self, Instance};
-use hftune_sys::{Root, sched, signals};
+use hftune_sys::{Root, sched, signals, time};
 
 use crate::attribution;
 use crate::cause::Cause;
 use crate::clock::{self, Clock, Trust};
 use crate::counters::Counters;
+use crate::cpus;
 use crate::histogram::Histogram;
 use crate::pass::{self, KEEP_FROM, Pass, Seen, Wanted};
-
-/// The kernel's buffer for a CPU's events, in KiB: some ten thousand events a MiB.
-const TRACE_KIB: u32 = 4096;
+use crate::trace::{CLOCK, TRACE_KIB, events};
 
 /// Gaps of the timeline: the longest, so that a page stays small.
 const TIMELINE: usize = 400;
-
-/// The clock of the trace that is the counter itself (Documentation/trace/ftrace.rst, "trace_clock").
-pub const CLOCK: &str = "x86-tsc";
 
 /// What is to be done.
 #[derive(Debug, Clone)]
@@ -34,75 +29,9 @@ pub struct Options {
     pub traced: bool,
 }
 
-/// The CPUs that are measured where nobody says which: those that are isolated, or all but the first.
-///
-/// # Errors
-/// Where the kernel does not tell them.
-pub fn default_cpus(root: &Root) -> Result<CpuSet> {
-    let online = online(root)?;
-    let isolated = root.read_text("/sys/devices/system/cpu/isolated")?;
-    let isolated = CpuSet::parse_list(&isolated, None)?.intersection(&online);
-    if !isolated.is_empty() {
-        return Ok(isolated);
-    }
-    Ok(online.iter().skip(1).collect())
-}
-
-/// The CPUs that are online, and that this process may use: a container may have a part of them. Its own affinity says
-/// nothing, since isolated CPUs are in nobody's until somebody asks for them.
-fn online(root: &Root) -> Result<CpuSet> {
-    let online = CpuSet::parse_list(&root.read_text("/sys/devices/system/cpu/online")?, None)?;
-    Ok(match cpuset(root) {
-        Some(ours) => online.intersection(&ours),
-        None => online,
-    })
-}
-
-/// What the control group of this process leaves of the machine; `None` where it leaves all (cgroups(7), cpuset(7)).
-fn cpuset(root: &Root) -> Option<CpuSet> {
-    let groups = root.read_text("/proc/self/cgroup").ok()?;
-    groups.lines().find_map(|line| {
-        let mut fields = line.splitn(3, ':').skip(1);
-        let (controllers, group) = (fields.next()?, fields.next()?);
-        let (mount, file) = match controllers {
-            "" => ("/sys/fs/cgroup", "cpuset.cpus.effective"),
-            _ if controllers.split(',').any(|name| name == "cpuset") => {
-                ("/sys/fs/cgroup/cpuset", "cpuset.effective_cpus")
-            }
-            _ => return None,
-        };
-        // The controller may be on for a group above this one only.
-        let above = Path::new(group).ancestors();
-        let mut lists = above.filter_map(|group| {
-            let group = group.strip_prefix("/").unwrap_or(group);
-            root.read_text(Path::new(mount).join(group).join(file)).ok()
-        });
-        CpuSet::parse_list(&lists.next()?, None).ok()
-    })
-}
-
-/// Checks that there are such CPUs, and answers which others there are.
-///
-/// # Errors
-/// Where one is not online, or none is asked for.
-pub fn check(root: &Root, cpus: &CpuSet) -> Result<CpuSet> {
-    let online = online(root)?;
-    let offline = cpus.difference(&online);
-    if !offline.is_empty() {
-        let what =
-            format!("CPU {offline} is not online, or not for this process; there are {online}");
-        return Err(Error::new(Kind::Usage, what));
-    }
-    if cpus.is_empty() {
-        let what = "this machine has one CPU, which serves everything";
-        return Err(Error::new(Kind::Usage, what));
-    }
-    Ok(online.difference(cpus))
-}
-
 /// The CPUs that are left for everything else.
 fn others(root: &Root, cpus: &CpuSet) -> Result<CpuSet> {
-    let others = check(root, cpus)?;
+    let others = cpus::check(root, cpus)?;
     if others.is_empty() {
         let what = format!("measuring CPUs {cpus} would leave none for everything else");
         return Err(Error::new(Kind::Usage, what));
@@ -129,9 +58,7 @@ pub fn run(root: &Root, options: &Options, mut say: impl FnMut(&str)) -> Result<
     sched::set_affinity(0, &others)?;
     signals::hold();
 
-    let time = jiff::Timestamp::now()
-        .strftime("%Y-%m-%dT%H:%M:%SZ")
-        .to_string();
+    let time = time::now();
     say(&format!(
         "measuring CPUs {} for {}",
         wanted.cpus,
@@ -280,24 +207,6 @@ fn gaps_of(histogram: &Histogram, steps: u64, clock: Clock) -> Gaps {
         p999_ns: ns(999),
         max_ns: clock.nanoseconds(histogram.max()),
     }
-}
-
-/// The events that say who has the CPU.
-pub fn events(root: &Root) -> Vec<String> {
-    let mut events: Vec<String> = [
-        "irq:irq_handler_entry",
-        "irq:irq_handler_exit",
-        "irq:softirq_entry",
-        "irq:softirq_exit",
-        "sched:sched_switch",
-        "nmi:nmi_handler",
-    ]
-    .map(str::to_owned)
-    .into();
-    let vectors = Instance::events_of(root, "irq_vectors").into_iter();
-    let bounds = vectors.filter(|name| name.ends_with("_entry") || name.ends_with("_exit"));
-    events.extend(bounds.map(|name| format!("irq_vectors:{name}")));
-    events
 }
 
 fn traced_pass(root: &Root, wanted: &Wanted, cpus: &mut [Cpu]) -> Result<()> {

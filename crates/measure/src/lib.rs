@@ -9,6 +9,7 @@ pub mod cause;
 pub mod clock;
 pub mod counter;
 pub mod counters;
+pub mod cpus;
 pub mod histogram;
 pub mod jitter;
 pub mod netlat;

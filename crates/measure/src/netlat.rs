@@ -8,7 +8,7 @@ use std::time::Duration;
 use hftune_model::netlat::{Netlat, Round, SCHEMA, Way, compare};
 use hftune_model::{CpuSet, Error, Kind, Result};
 use hftune_sys::exec::{self, Background};
-use hftune_sys::{Root, sched, signals};
+use hftune_sys::{Root, sched, signals, time};
 
 /// Where packages and administrators put it.
 const PROGRAMS: [&str; 2] = ["/usr/bin/sockperf", "/usr/local/bin/sockperf"];
@@ -83,9 +83,7 @@ pub fn serve(root: &Root, port: u16, tcp: bool, options: &str) -> Result<()> {
 pub fn run(root: &Root, wanted: &Wanted, mut say: impl FnMut(&str)) -> Result<Netlat> {
     signals::hold();
     let program = program(root)?;
-    let time = jiff::Timestamp::now()
-        .strftime("%Y-%m-%dT%H:%M:%SZ")
-        .to_string();
+    let time = time::now();
     let cable = match wanted.peer {
         Some(_) => None,
         None => Some(Cable::make()?),

@@ -1,7 +1,7 @@
 //! One pass: the loop on each CPU at the same time.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Barrier, OnceLock, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::clock::{Clock, Moment};
 use crate::counter;
 use crate::spin::{self, Quiet, Recorder};
 
-/// Its stack: the loop needs none to speak of, and all of it is locked in memory.
+/// Its stack: the loop needs none to speak of.
 const STACK: usize = 128 << 10;
 
 /// How often a loop looks whether it is asked to stop: between two turns, so that it costs none of them.
@@ -79,20 +79,16 @@ pub fn run(
     thread::sleep(CALIBRATION);
     let clock = Clock::between(first, Moment::now());
     let count = wanted.cpus.iter().count();
-    let ready = AtomicUsize::new(0);
     let stopped = AtomicBool::new(false);
-    let (start_at, gate) = (
-        std::sync::OnceLock::<u64>::new(),
-        std::sync::Barrier::new(count + 1),
-    );
+    let (start_at, gate) = (OnceLock::<u64>::new(), Barrier::new(count + 1));
     let (told, results) = mpsc::channel();
     thread::scope(|scope| {
         for cpu in wanted.cpus.iter() {
-            let (told, ready, stopped, start_at, gate) =
-                (told.clone(), &ready, &stopped, &start_at, &gate);
+            let (told, stopped, start_at, gate) = (told.clone(), &stopped, &start_at, &gate);
             let look = move || {
                 let prepared = prepare(cpu, wanted, clock);
-                ready.fetch_add(1, Ordering::Release);
+                // All are ready; then all know when to begin.
+                gate.wait();
                 gate.wait();
                 let seen = match (prepared, start_at.get()) {
                     (Ok(prepared), Some(start)) => {
@@ -110,9 +106,7 @@ pub fn run(
                 .map_err(|e| Error::new(Kind::Io, format!("cannot start a thread: {e}")))?;
         }
         drop(told);
-        while ready.load(Ordering::Acquire) < count {
-            thread::sleep(Duration::from_millis(1));
-        }
+        gate.wait();
         let started = began();
         // The barrier lets them go at once; the counter says when to begin.
         let start = counter::now() + clock.steps(20_000_000);

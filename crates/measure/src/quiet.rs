@@ -9,22 +9,18 @@ use hftune_model::jitter::Counted;
 use hftune_model::quiet::{self as model, Cpu, LIMIT, Quiet};
 use hftune_model::{CpuSet, Result};
 use hftune_sys::tracing::{self, Instance};
-use hftune_sys::{Root, signals};
+use hftune_sys::{Root, signals, time};
 
 use crate::cause::Cause;
 use crate::counters::Counters;
-use crate::jitter::events;
-use crate::trace::{Event, each};
-
-/// The kernel's buffer for a CPU's events, in KiB.
-const TRACE_KIB: u32 = 4096;
+use crate::trace::{self, Event, TRACE_KIB, each, events};
 
 /// How often it is looked whether somebody wants it to stop.
 const NAP: Duration = Duration::from_millis(100);
 
 /// Only the order matters: the counter, or a count of events.
 const CLOCK: &str = if cfg!(target_arch = "x86_64") {
-    crate::jitter::CLOCK
+    trace::CLOCK
 } else {
     "counter"
 };
@@ -45,9 +41,7 @@ pub fn watch(root: &Root, cpus: &CpuSet, duration: Duration) -> Result<Quiet> {
         }
     };
     signals::hold();
-    let time = jiff::Timestamp::now()
-        .strftime("%Y-%m-%dT%H:%M:%SZ")
-        .to_string();
+    let time = time::now();
     let before = Counters::read(root)?;
     let began = Instant::now();
     if let Some(trace) = &trace {
@@ -149,16 +143,17 @@ impl Rates {
             softirq: rate(&|name| name.starts_with("softirq ")),
         }
     }
+
+    /// Whether there is no more of any than isolation leaves.
+    pub fn are_quiet(&self) -> bool {
+        let all = [self.timer, self.ipi, self.device, self.softirq];
+        all.iter().all(|rate| *rate <= LIMIT)
+    }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts of a window")]
 fn judge(cpu: u32, seconds: f64, counted: &[Counted], traced: Option<Traced>) -> Cpu {
-    let Rates {
-        timer,
-        ipi,
-        device,
-        softirq,
-    } = Rates::of(counted, seconds);
+    let rates = Rates::of(counted, seconds);
     let switches = traced
         .as_ref()
         .map(|t| t.switches as f64 / seconds.max(1e-9));
@@ -169,15 +164,14 @@ fn judge(cpu: u32, seconds: f64, counted: &[Counted], traced: Option<Traced>) ->
             .filter_map(|c| Some((cause_of(&c.what)?, c.count)))
             .collect(),
     };
-    let rates = [timer, ipi, device, softirq, switches.unwrap_or_default()];
     Cpu {
         cpu,
-        timer,
-        ipi,
-        device,
-        softirq,
+        timer: rates.timer,
+        ipi: rates.ipi,
+        device: rates.device,
+        softirq: rates.softirq,
         switches,
-        quiet: rates.iter().all(|rate| *rate <= LIMIT),
+        quiet: rates.are_quiet() && switches.unwrap_or_default() <= LIMIT,
         causes: sorted(causes),
     }
 }

@@ -1,10 +1,36 @@
-//! The text of a trace, line by line.
+//! What is traced, and the text of a trace, line by line.
 
 use std::io::{BufRead as _, BufReader, Read};
 
 use hftune_model::{Error, Kind, Result};
+use hftune_sys::Root;
+use hftune_sys::tracing::Instance;
 
 use crate::cause::Cause;
+
+/// The kernel's buffer for a CPU's events, in KiB: some ten thousand events a MiB.
+pub const TRACE_KIB: u32 = 4096;
+
+/// The clock of the trace that is the counter itself (Documentation/trace/ftrace.rst, "trace_clock").
+pub const CLOCK: &str = "x86-tsc";
+
+/// The events that say who has the CPU.
+pub fn events(root: &Root) -> Vec<String> {
+    let mut events: Vec<String> = [
+        "irq:irq_handler_entry",
+        "irq:irq_handler_exit",
+        "irq:softirq_entry",
+        "irq:softirq_exit",
+        "sched:sched_switch",
+        "nmi:nmi_handler",
+    ]
+    .map(str::to_owned)
+    .into();
+    let vectors = Instance::events_of(root, "irq_vectors").into_iter();
+    let bounds = vectors.filter(|name| name.ends_with("_entry") || name.ends_with("_exit"));
+    events.extend(bounds.map(|name| format!("irq_vectors:{name}")));
+    events
+}
 
 /// What an event means for the CPU on which it happened.
 #[derive(Debug, Clone, PartialEq, Eq)]

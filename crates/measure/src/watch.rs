@@ -78,7 +78,7 @@ impl Sample {
             .collect();
         Ok(Self {
             at: Instant::now(),
-            counters: Counters::read(root)?,
+            counters: Counters::of_interrupts(root)?,
             threads: threads(root),
             drops: drops(root),
             huge_pages: root

@@ -24,18 +24,7 @@ pub fn human(jitter: &Jitter, width: usize) -> String {
         "CPU", "LOOP", "GAP FROM", "GAPS/S", "P50", "P99", "P99.9", "MAX", "LOST",
     ]);
     for cpu in &jitter.cpus {
-        let gaps = cpu.gaps;
-        cpus.push([
-            cpu.cpu.to_string(),
-            format!("{:.2} ns", cpu.loop_ns),
-            duration(cpu.threshold_ns),
-            rate(gaps.per_second),
-            duration(gaps.p50_ns),
-            duration(gaps.p99_ns),
-            duration(gaps.p999_ns),
-            duration(gaps.max_ns),
-            share(cpu.lost_share),
-        ]);
+        cpus.push(std::iter::once(cpu.cpu.to_string()).chain(figures(cpu)));
     }
     out += &cpus.render(width);
     out.push('\n');
@@ -70,6 +59,21 @@ pub fn human(jitter: &Jitter, width: usize) -> String {
         wrap("hftune explain SETTING says what a setting does, and hftune verify whether it is in effect.", width).join("\n")
     );
     out
+}
+
+/// The loop, what counts as a gap, gaps in a second, their percentiles and the longest, and the time lost.
+pub(crate) fn figures(cpu: &Cpu) -> [String; 8] {
+    let gaps = cpu.gaps;
+    [
+        format!("{:.2} ns", cpu.loop_ns),
+        duration(cpu.threshold_ns),
+        rate(gaps.per_second),
+        duration(gaps.p50_ns),
+        duration(gaps.p99_ns),
+        duration(gaps.p999_ns),
+        duration(gaps.max_ns),
+        share(cpu.lost_share),
+    ]
 }
 
 /// What must be known to read the numbers.
@@ -183,6 +187,7 @@ pub fn duration(ns: f64) -> String {
     }
 }
 
+/// Events in a second.
 pub(crate) fn rate(per_second: f64) -> String {
     if per_second < 10.0 {
         format!("{per_second:.2}")

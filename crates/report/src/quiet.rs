@@ -7,6 +7,7 @@ use hftune_model::CpuSet;
 use hftune_model::quiet::{LIMIT, Quiet};
 use owo_colors::{OwoColorize as _, Style};
 
+use crate::jitter::rate;
 use crate::table::{Cell, Table};
 use crate::text::wrap;
 
@@ -95,12 +96,4 @@ fn causes(quiet: &Quiet) -> Vec<Told<'_>> {
     let mut causes: Vec<Told<'_>> = all.into_iter().collect();
     causes.sort_by_key(|(_, (count, _, _))| std::cmp::Reverse(*count));
     causes
-}
-
-fn rate(per_second: f64) -> String {
-    if per_second < 10.0 {
-        format!("{per_second:.2}")
-    } else {
-        format!("{per_second:.0}")
-    }
 }

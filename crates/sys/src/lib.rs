@@ -19,6 +19,7 @@ pub mod rlimit;
 pub mod root;
 pub mod sched;
 pub mod signals;
+pub mod time;
 pub mod tracing;
 pub mod watcher;
 pub mod write;

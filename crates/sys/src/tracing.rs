@@ -22,7 +22,6 @@ const PREFIX: &str = "hftune-";
 pub struct Instance<'r> {
     root: &'r Root,
     directory: PathBuf,
-    cpus: CpuSet,
 }
 
 /// Mounts tracefs where only this process sees it, if it is not mounted already. To be called while the process has one
@@ -70,11 +69,7 @@ impl<'r> Instance<'r> {
         remove_stale(root, &instances);
         let directory = instances.join(format!("{PREFIX}{}", std::process::id()));
         root.make_dirs(&directory, 0o700)?;
-        let instance = Self {
-            root,
-            directory,
-            cpus: cpus.clone(),
-        };
+        let instance = Self { root, directory };
         instance.set("tracing_on", "0")?;
         instance.set("trace_clock", clock)?;
         instance.set("options/overwrite", "1")?;
@@ -133,11 +128,6 @@ impl<'r> Instance<'r> {
                 .unwrap_or_default()
         };
         Ok(count("overrun:") + count("dropped events:"))
-    }
-
-    /// The CPUs that are traced.
-    pub fn cpus(&self) -> &CpuSet {
-        &self.cpus
     }
 }
 

@@ -63,6 +63,21 @@ pub struct Image {
 }
 
 impl Image {
+    /// A copy of its own in a folder, for a guest that keeps what it writes.
+    pub fn copied(&self, folder: &Path) -> Result<Self> {
+        let disk = folder.join("disk.img");
+        tool::run(
+            tool::command("cp")
+                .args(["--sparse=always", "--"])
+                .arg(&self.disk)
+                .arg(&disk),
+        )?;
+        Ok(Self {
+            disk,
+            key: self.key.clone(),
+        })
+    }
+
     fn in_folder(folder: &Path) -> Self {
         Self {
             disk: folder.join("disk.img"),

@@ -11,7 +11,6 @@ use super::machine::Clock;
 use super::ports::Ports;
 use super::snapshot::{self, Snapshot};
 use crate::progress::say;
-use crate::tool;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -29,17 +28,7 @@ const LATE: Duration = Duration::from_secs(90);
 
 /// Runs the scenario with so many cuts; true where nothing was lost.
 pub fn run(image: &Image, binary: &Path, logs: &Path, cuts: u32) -> Result<bool> {
-    let disk = logs.join("disk.img");
-    tool::run(
-        tool::command("cp")
-            .args(["--sparse=always", "--"])
-            .arg(&image.disk)
-            .arg(&disk),
-    )?;
-    let image = Image {
-        disk,
-        key: image.key.clone(),
-    };
+    let image = image.copied(logs)?;
     let mut guest = boot(&image, logs)?;
     guest
         .control()

@@ -12,11 +12,10 @@ use super::machine::Clock;
 use super::measure::MEASURED;
 use super::ports::Ports;
 use crate::progress::say;
-use crate::tool;
 use anyhow::{Context, Result, ensure};
 use counts::Window;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// Windows with a loop on each CPU, and how long each is in guest seconds.
@@ -35,7 +34,7 @@ enum How {
     Stock,
     Classic,
     Tuned(&'static str),
-    /// `hftune setup` with a profile, and what is put into a profile of our own.
+    /// `hftune setup` with a profile.
     Hftune(&'static str),
 }
 
@@ -91,21 +90,18 @@ pub fn run(image: &Image, binary: &Path, logs: &Path, only: &[String]) -> Result
     let wanted =
         |row: &&Row| only.is_empty() || only.iter().any(|word| row.name.contains(word.as_str()));
     let mut measured = Vec::new();
-    let mut with_tuned = None;
+    let mut with_tuned: Option<Image> = None;
     for row in ROWS.iter().filter(wanted) {
         say(format!("quiet: {}", row.name));
         let folder = logs.join(row.name.replace(' ', "-"));
         fs::create_dir_all(&folder)?;
-        let base = match row.how {
-            How::Tuned(_) => {
-                if with_tuned.is_none() {
-                    with_tuned = Some(tuned::disk(image, logs)?);
-                }
-                with_tuned.clone().expect("made above")
-            }
-            _ => image.disk.clone(),
+        let copy = match (row.how, &with_tuned) {
+            (How::Tuned(_), Some(base)) => base.copied(&folder)?,
+            (How::Tuned(_), None) => with_tuned
+                .insert(tuned::image(image, logs)?)
+                .copied(&folder)?,
+            _ => image.copied(&folder)?,
         };
-        let copy = own_disk(&base, &image.key, &folder)?;
         prepare(row.how, &copy, binary, &folder)?;
         let (busy, idle) = measure(&copy, &folder)?;
         fs::remove_file(&copy.disk)?;
@@ -118,26 +114,12 @@ pub fn run(image: &Image, binary: &Path, logs: &Path, only: &[String]) -> Result
         fs::write(logs.join("quiet.md"), table::markdown(&measured))?;
         fs::write(logs.join("quiet.svg"), table::picture(&measured))?;
     }
-    if let Some(disk) = with_tuned {
-        fs::remove_file(disk)?;
+    if let Some(base) = with_tuned {
+        fs::remove_file(base.disk)?;
     }
     print!("{}", table::markdown(&measured));
     println!("\npicture: {}", logs.join("quiet.svg").display());
     Ok(table::goals_met(&measured))
-}
-
-fn own_disk(base: &Path, key: &Path, folder: &Path) -> Result<Image> {
-    let disk: PathBuf = folder.join("disk.img");
-    tool::run(
-        tool::command("cp")
-            .args(["--sparse=always", "--"])
-            .arg(base)
-            .arg(&disk),
-    )?;
-    Ok(Image {
-        disk,
-        key: key.to_path_buf(),
-    })
 }
 
 fn options(clock: Clock) -> Options {

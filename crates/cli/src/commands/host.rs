@@ -5,9 +5,9 @@ use std::path::Path;
 use hftune_engine::capture;
 use hftune_model::{Error, Kind, Result};
 use hftune_report::capture::{Captured, human};
-use hftune_sys::write::Metadata;
-use hftune_sys::{Reader, Root, identity};
+use hftune_sys::{Reader, Root};
 
+use super::write_output;
 use crate::args::Host;
 use crate::{Answer, terminal};
 
@@ -41,14 +41,7 @@ fn write_capture(root: Root, file: &Path, args: &Host) -> Result<Answer> {
     if capture.unread.iter().any(capture::Refused::only_root) {
         terminal::warn(&["what only root may read is not in it; run it with sudo".to_owned()]);
     }
-    let (uid, gid) = identity::owner();
-    let metadata = Metadata {
-        mode: MODE,
-        uid,
-        gid,
-        xattrs: Vec::new(),
-    };
-    here.write_atomic(&path, &capture.archive, &metadata)?;
+    write_output(&here, &path, &capture.archive, MODE)?;
     let captured = Captured {
         schema: "hftune/captured/1",
         file,

@@ -2,25 +2,17 @@
 
 use hftune_measure::jitter::{self, Options};
 use hftune_measure::pass::Wanted;
-use hftune_model::{Error, Kind, Result};
+use hftune_model::Result;
 use hftune_report::jitter::{human, json};
 use hftune_sys::Root;
 
+use super::{cpus_or_default, need_this_machine};
 use crate::args::Jitter;
 use crate::{Answer, terminal};
 
 pub(super) fn run(root: &Root, args: &Jitter) -> Result<Answer> {
-    if !root.is_live() {
-        return Err(Error::new(
-            Kind::Usage,
-            "jitter measures this machine, not a directory tree",
-        )
-        .hint("leave --root out"));
-    }
-    let cpus = match &args.cpus {
-        Some(cpus) => cpus.clone(),
-        None => jitter::default_cpus(root)?,
-    };
+    need_this_machine(root, "jitter measures")?;
+    let cpus = cpus_or_default(root, args.cpus.as_ref())?;
     let options = Options {
         wanted: Wanted {
             cpus,

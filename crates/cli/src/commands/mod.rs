@@ -28,8 +28,10 @@ use std::path::Path;
 use hftune_engine::capture;
 use hftune_engine::in_force::Choices;
 use hftune_engine::{journal, profile as profiles};
-use hftune_model::{Error, Kind, Result};
+use hftune_measure::cpus;
+use hftune_model::{CpuSet, Error, Kind, Result};
 use hftune_sys::lock::Lock;
+use hftune_sys::write::Metadata;
 use hftune_sys::{Root, identity};
 
 use crate::Answer;
@@ -107,6 +109,32 @@ fn need_root(root: &Root, doing: &str) -> Result<()> {
             .hint(format!("sudo hftune {doing}")));
     }
     Ok(())
+}
+
+/// Commands that look at what happens now have nothing to look at in a directory tree.
+fn need_this_machine(root: &Root, does: &str) -> Result<()> {
+    if root.is_live() {
+        return Ok(());
+    }
+    let what = format!("{does} this machine, not a directory tree");
+    Err(Error::new(Kind::Usage, what).hint("leave --root out"))
+}
+
+/// The CPUs that are named, or those that are measured where none are.
+fn cpus_or_default(root: &Root, given: Option<&CpuSet>) -> Result<CpuSet> {
+    given.map_or_else(|| cpus::default_cpus(root), |cpus| Ok(cpus.clone()))
+}
+
+/// Replaces or makes a file that a command was asked for; it belongs to whoever runs the command.
+fn write_output(here: &Root, path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    let (uid, gid) = identity::owner();
+    let metadata = Metadata {
+        mode,
+        uid,
+        gid,
+        xattrs: Vec::new(),
+    };
+    here.write_atomic(path, bytes, &metadata)
 }
 
 /// The one lock of all commands that change something.

@@ -1,22 +1,16 @@
 //! `hftune netlat`
 
 use hftune_measure::netlat::{self, Wanted};
-use hftune_model::{Error, Kind, Result};
+use hftune_model::{CpuSet, Result};
 use hftune_report::netlat::{human, json};
 use hftune_sys::Root;
 
-use super::need_root;
+use super::{need_root, need_this_machine};
 use crate::args::Netlat;
 use crate::{Answer, terminal};
 
 pub(super) fn run(root: &Root, args: &Netlat) -> Result<Answer> {
-    if !root.is_live() {
-        return Err(Error::new(
-            Kind::Usage,
-            "netlat measures this machine, not a directory tree",
-        )
-        .hint("leave --root out"));
-    }
+    need_this_machine(root, "netlat measures")?;
     if args.server {
         terminal::progress(&format!("listening on port {}; Ctrl-C ends it", args.port));
         netlat::serve(root, args.port, args.tcp, &args.a)?;
@@ -35,11 +29,7 @@ pub(super) fn run(root: &Root, args: &Netlat) -> Result<Answer> {
         size: args.size,
         tcp: args.tcp,
         port: args.port,
-        cpus: args
-            .cpus
-            .iter()
-            .flat_map(hftune_model::CpuSet::iter)
-            .collect(),
+        cpus: args.cpus.iter().flat_map(CpuSet::iter).collect(),
     };
     let found = netlat::run(root, &wanted, terminal::progress)?;
     Ok(Answer::ok(if args.output.json {

@@ -1,26 +1,18 @@
 //! `hftune quiet`
 
-use hftune_measure::{jitter, quiet};
-use hftune_model::{Error, Kind, Result};
+use hftune_measure::{cpus, quiet};
+use hftune_model::Result;
 use hftune_report::quiet::{exit_code, human, json};
 use hftune_sys::Root;
 
+use super::{cpus_or_default, need_this_machine};
 use crate::args::Quiet;
 use crate::{Answer, terminal};
 
 pub(super) fn run(root: &Root, args: &Quiet) -> Result<Answer> {
-    if !root.is_live() {
-        return Err(Error::new(
-            Kind::Usage,
-            "quiet watches this machine, not a directory tree",
-        )
-        .hint("leave --root out"));
-    }
-    let cpus = match &args.cpus {
-        Some(cpus) => cpus.clone(),
-        None => jitter::default_cpus(root)?,
-    };
-    jitter::check(root, &cpus)?;
+    need_this_machine(root, "quiet watches")?;
+    let cpus = cpus_or_default(root, args.cpus.as_ref())?;
+    cpus::check(root, &cpus)?;
     terminal::progress(&format!(
         "watching CPUs {cpus} for {} s",
         args.duration.as_secs()

@@ -3,15 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use hftune_domains::irq::map;
-use hftune_engine::journal;
 use hftune_engine::machine::Machine;
 use hftune_model::jitter::{Jitter, SCHEMA};
 use hftune_model::{Error, Kind, Result};
 use hftune_report::html::{Measured, Page, page};
-use hftune_sys::write::Metadata;
-use hftune_sys::{Root, identity};
+use hftune_sys::{Root, time};
 use serde_json::Value;
 
+use super::write_output;
 use crate::args::Report;
 use crate::{Answer, terminal};
 
@@ -44,7 +43,7 @@ pub(super) fn run(root: &Root, args: &Report, given_root: Option<&Path>) -> Resu
     );
     let html = page(&Page {
         name: &name(root, tree),
-        time: &journal::now(),
+        time: &time::now(),
         read_from: &read_from,
         host: &machine.host,
         cpus: &machine.cpus,
@@ -55,14 +54,7 @@ pub(super) fn run(root: &Root, args: &Report, given_root: Option<&Path>) -> Resu
         notes: &notes,
         measured: &measured,
     });
-    let (uid, gid) = identity::owner();
-    let metadata = Metadata {
-        mode: MODE,
-        uid,
-        gid,
-        xattrs: Vec::new(),
-    };
-    here.write_atomic(&path, html.as_bytes(), &metadata)?;
+    write_output(&here, &path, html.as_bytes(), MODE)?;
     Ok(Answer::ok(format!(
         "{} is written: {} KiB, one page that needs nothing else; open it in a browser\n",
         args.output.display(),

@@ -46,7 +46,8 @@ struct File<'a> {
     shown: PathBuf,
 }
 
-/// Loads a profile: `file` if given, or the built-in profile of that name, else [`PROFILE_PATH`] below `root` if it exists, else the built-in `hft`; below it
+/// Loads a profile: `file` if given, or the built-in profile of that name, else [`PROFILE_PATH`] below `root` if it exists, else
+/// the built-in `hft`; below it
 /// what it extends, above it the `overrides`.
 ///
 /// `file` is a path on the machine that runs hftune, whatever `root` is.

@@ -10,7 +10,7 @@ use super::histogram::{self, Series};
 use super::marks::Marks;
 use super::page::{Measured, SCROLL, warnings};
 use super::{causes, compare, timeline};
-use crate::jitter::{duration, rate, share};
+use crate::jitter::{figures, rate};
 
 /// CPUs whose charts are open; those of the others are folded.
 const OPEN: usize = 2;
@@ -125,22 +125,11 @@ fn cpu_table(measured: &[Measured], out: &mut String) {
             let Some(cpu) = of(&one.jitter, number) else {
                 continue;
             };
-            let gaps = cpu.gaps;
             let _ = write!(out, "<tr><th scope=\"row\" class=\"n\">{number}</th>");
             if several {
                 let _ = write!(out, "<td>{}</td>", Measured::word(place, measured.len()));
             }
-            let cells = [
-                format!("{:.2} ns", cpu.loop_ns),
-                duration(cpu.threshold_ns),
-                rate(gaps.per_second),
-                duration(gaps.p50_ns),
-                duration(gaps.p99_ns),
-                duration(gaps.p999_ns),
-                duration(gaps.max_ns),
-                share(cpu.lost_share),
-            ];
-            for cell in cells {
+            for cell in figures(cpu) {
                 let _ = write!(out, "<td class=\"n\">{cell}</td>");
             }
             out.push_str("</tr>\n");

@@ -1,6 +1,6 @@
 //! Debian's tuned in the guest: its packages are downloaded here and installed there, once for all rows.
 
-use super::{SHUTDOWN, options, own_disk};
+use super::{SHUTDOWN, options};
 use crate::lab::apt_private::apt_get;
 use crate::lab::guest::Guest;
 use crate::lab::image::Image;
@@ -9,18 +9,18 @@ use crate::progress::say;
 use crate::tool;
 use anyhow::{Result, ensure};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// linux-perf has the Python module that cpu-partitioning's scheduler plugin needs.
 const PACKAGES: [&str; 3] = ["tuned", "linux-perf", "dbus"];
 
-/// A disk with tuned on it.
-pub fn disk(image: &Image, logs: &Path) -> Result<PathBuf> {
+/// An image with tuned in it.
+pub fn image(image: &Image, logs: &Path) -> Result<Image> {
     say("installing tuned in a guest");
     let folder = logs.join("with-tuned");
     fs::create_dir_all(&folder)?;
-    let copy = own_disk(&image.disk, &image.key, &folder)?;
+    let copy = image.copied(&folder)?;
     let guest = Guest::boot(&copy, &folder, options(Clock::Host))?;
     let status = folder.join("status");
     guest.control().get("/var/lib/dpkg/status", &status)?;
@@ -65,5 +65,5 @@ pub fn disk(image: &Image, logs: &Path) -> Result<PathBuf> {
         .control()
         .read("rm -r /root/debs; systemctl disable -q tuned || :")?;
     guest.power_off(SHUTDOWN)?;
-    Ok(copy.disk)
+    Ok(copy)
 }

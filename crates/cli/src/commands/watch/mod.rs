@@ -10,6 +10,7 @@ use hftune_model::{CpuSet, Error, Kind, Result};
 use hftune_sys::{Root, sched};
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
+use super::need_this_machine;
 use crate::Answer;
 use crate::args::Watch;
 use screen::Screen;
@@ -18,13 +19,7 @@ use screen::Screen;
 const KEYS: Duration = Duration::from_millis(100);
 
 pub(super) fn run(root: &Root, args: &Watch) -> Result<Answer> {
-    if !root.is_live() {
-        return Err(Error::new(
-            Kind::Usage,
-            "watch shows this machine, not a directory tree",
-        )
-        .hint("leave --root out"));
-    }
+    need_this_machine(root, "watch shows")?;
     if !std::io::stdout().is_terminal() {
         return Err(Error::new(Kind::Usage, "watch needs a terminal")
             .hint("hftune quiet tells the same for a while"));

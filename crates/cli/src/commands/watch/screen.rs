@@ -3,7 +3,6 @@
 use std::cmp::Reverse;
 
 use hftune_measure::watch::{Row, View};
-use hftune_model::quiet::LIMIT;
 use ratatui::Frame;
 use ratatui::crossterm::event::KeyCode;
 use ratatui::layout::{Constraint, Layout};
@@ -175,10 +174,7 @@ fn summary(view: &View) -> Vec<Line<'static>> {
 }
 
 fn is_loud(row: &Row) -> bool {
-    let rates = row.rates;
-    [rates.timer, rates.ipi, rates.device, rates.softirq]
-        .iter()
-        .any(|rate| *rate > LIMIT)
+    !row.rates.are_quiet()
 }
 
 fn line(row: &Row, wide: bool) -> Shown<'static> {
