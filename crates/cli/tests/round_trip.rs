@@ -2,6 +2,9 @@
 
 mod machine;
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use machine::{Machine, setting};
 use serde_json::Value;
 
@@ -79,8 +82,13 @@ fn round_trip(machine: &Machine) {
         serde_json::json!([]),
         "{rollback:#}"
     );
+    assert_given_back(machine, &before);
+}
+
+/// Nothing differs from what was, and nothing is left over.
+fn assert_given_back(machine: &Machine, before: &BTreeMap<PathBuf, (u32, Vec<u8>)>) {
     let after = machine.manifest();
-    for (path, state) in &before {
+    for (path, state) in before {
         assert_eq!(
             after.get(path),
             Some(state),
@@ -101,6 +109,34 @@ fn debian_is_set_up_and_given_back() {
 #[test]
 fn rhel9_is_set_up_and_given_back() {
     round_trip(&Machine::rhel9());
+}
+
+#[test]
+fn hft_max_ends_what_the_kernel_does_by_itself_and_gives_it_back() {
+    let machine = Machine::rhel9();
+    machine.file("/proc/sys/kernel/osrelease", "6.12.0-55.el10\n");
+    let server = |cpu| format!("/sys/kernel/debug/sched/fair_server/cpu{cpu}/runtime");
+    for cpu in 0..8 {
+        machine.file(&server(cpu), "50000000\n");
+    }
+    let before = machine.manifest();
+    machine.run(&["setup", "--yes", "--profile", "hft-max"]);
+    let verify = machine.run(&["verify", "--json"]).json();
+    for id in [
+        "kernel/check_interval",
+        "kernel/ksm_run",
+        "kernel/fair_server_runtime",
+    ] {
+        assert_eq!(verdict(&verify, id), "ok", "{id}");
+    }
+    assert_eq!(machine.read(&server(7)).trim(), "0");
+    assert_eq!(
+        machine.read(&server(1)).trim(),
+        "50000000",
+        "CPU 1 serves the OS"
+    );
+    machine.run(&["rollback", "--yes"]);
+    assert_given_back(&machine, &before);
 }
 
 #[test]

@@ -27,7 +27,7 @@ const SCRIPT: &str = "/usr/local/bin/set-irq-affinity.sh";
 const UDEV_RULES: &str = "/etc/udev/rules.d/99-hft.rules";
 
 /// What the unit applies at boot and after every change of the devices.
-const LIVE: &str = "live irq threads rps workqueue";
+const LIVE: &str = "live irq threads rps workqueue kernel";
 
 /// Moves interrupts and kernel threads at boot, once the ports are up as far as the network's manager waits for them.
 pub(crate) const SERVICE: Service<'static> = Service {

@@ -22,6 +22,7 @@ pub mod fuzz;
 pub mod hugepages;
 pub mod irq;
 pub mod irqbalance;
+pub mod kernel;
 pub mod limits;
 pub mod nic;
 pub mod power;
@@ -50,6 +51,7 @@ pub const ALL: &[&dyn Domain] = &[
     &irqbalance::Irqbalance,
     &rps::Rps,
     &workqueue::Workqueue,
+    &kernel::Kernel,
     &thp::Thp,
     &power::Power,
     &services::Services,

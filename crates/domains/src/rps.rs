@@ -1,6 +1,6 @@
 //! Receive packet steering: no received packet is handed to an isolated CPU.
 
-use hftune_model::finding::{Proof, Proofs, Skipped, Verdict};
+use hftune_model::finding::{Proof, Proofs, Skipped};
 use hftune_model::setting::{Artifact, Compare, Doc, Setting, When};
 use hftune_model::{CpuSet, Result};
 use hftune_sys::Reader;
@@ -131,12 +131,7 @@ pub(crate) fn absent(id: &str, file: &str, reason: &str, cx: &Context<'_>) -> Sk
     let unread = cx.host.unread.iter().find(|entry| entry.contains(file));
     match unread {
         None => Skipped::not_applicable(id, reason),
-        Some(why) => Skipped {
-            id: id.to_owned(),
-            verdict: Verdict::Unknown,
-            reason: why.clone(),
-            fix: None,
-        },
+        Some(why) => Skipped::unknown(id, why),
     }
 }
 
@@ -202,6 +197,8 @@ mod tests {
     use hftune_model::profile::Profile;
 
     use crate::test_tree::{tree, with_split};
+
+    use hftune_model::finding::Verdict;
 
     use super::*;
 

@@ -49,10 +49,11 @@ impl Cause {
 
 /// Kernel threads that have a setting of their own; any other thread is one that isolation keeps away.
 fn thread_setting(name: &str) -> &'static str {
-    const KNOWN: [(&str, &str); 9] = [
+    const KNOWN: [(&str, &str); 10] = [
         ("kworker", "workqueue/cpumask"),
         ("kcompactd", "sysctl/vm.compaction_proactiveness"),
         ("khugepaged", "thp/enabled"),
+        ("ksmd", "kernel/ksm_run"),
         ("ksoftirqd", "irq/default"),
         ("rcu", "boot/rcu_nocbs"),
         ("watchdog", "boot/nowatchdog"),

@@ -296,4 +296,14 @@ impl Skipped {
             fix: None,
         }
     }
+
+    /// A setting of which nothing can be known here: no pass.
+    pub fn unknown(id: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            verdict: Verdict::Unknown,
+            reason: reason.into(),
+            fix: None,
+        }
+    }
 }

@@ -41,6 +41,8 @@ pub struct Host {
     pub rps: Rps,
     /// Where the kernel's deferred work may run.
     pub workqueues: Workqueues,
+    /// What the kernel does by itself, time and again, and can be told not to.
+    pub kernel_work: KernelWork,
     /// The running kernel.
     pub kernel: Kernel,
     /// The distribution, from os-release.
@@ -337,6 +339,18 @@ pub struct Workqueues {
     pub cpumask: Option<CpuSet>,
     /// The masks of single workqueues, by name; each takes effect within `cpumask`.
     pub own: BTreeMap<String, CpuSet>,
+}
+
+/// What the kernel does by itself, time and again: which of it this host has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+pub struct KernelWork {
+    /// A device of `/sys/devices/system/machinecheck` with a `check_interval`, which is one for all CPUs.
+    pub machine_check: Option<String>,
+    /// Whether the kernel can merge equal pages (`/sys/kernel/mm/ksm/run`).
+    pub ksm: bool,
+    /// CPUs that show a server for ordinary threads (`/sys/kernel/debug/sched/fair_server`, since Linux 6.12; root alone sees
+    /// them).
+    pub fair_servers: CpuSet,
 }
 
 /// The running kernel.

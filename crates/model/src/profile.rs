@@ -55,6 +55,8 @@ pub struct Profile {
     pub rps: Rps,
     /// Workqueues of the kernel.
     pub workqueue: Workqueue,
+    /// What the kernel does by itself, time and again.
+    pub kernel: Kernel,
     /// Network ports.
     pub nic: Nic,
     /// Kernel bypass through libvma.
@@ -251,6 +253,31 @@ pub struct Rps {
 pub struct Workqueue {
     /// Whether work that is bound to no CPU goes to the housekeeping CPUs.
     pub housekeeping: bool,
+}
+
+/// What the kernel does by itself, time and again, on every CPU; -1 keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Kernel {
+    /// Seconds between two looks for corrected machine check errors; 0 looks no more.
+    #[serde(deserialize_with = "valid::seconds_of_a_day")]
+    pub check_interval: i64,
+    /// Merging of equal pages: 0 off, 1 on, 2 off and undone.
+    #[serde(deserialize_with = "valid::ksm_run")]
+    pub ksm_run: i64,
+    /// Nanoseconds of a second that ordinary threads get on an isolated CPU beside a real-time one.
+    #[serde(deserialize_with = "valid::nanoseconds_of_a_second")]
+    pub fair_server_runtime: i64,
+}
+
+impl Default for Kernel {
+    fn default() -> Self {
+        Self {
+            check_interval: -1,
+            ksm_run: -1,
+            fair_server_runtime: -1,
+        }
+    }
 }
 
 /// Services.

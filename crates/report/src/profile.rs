@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// The tables in the order in which a profile is written.
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 14] = [
     "cpus",
     "sysctl",
     "boot",
@@ -21,6 +21,7 @@ const TABLES: [&str; 13] = [
     "threads",
     "rps",
     "workqueue",
+    "kernel",
     "nic",
     "services",
     "limits",

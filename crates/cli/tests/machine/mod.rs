@@ -160,6 +160,11 @@ impl Machine {
         m.file("/proc/sys/net/core/rps_default_mask", "0\n");
         m.file("/sys/devices/virtual/workqueue/cpumask", "ff\n");
         m.file("/sys/devices/virtual/workqueue/writeback/cpumask", "ff\n");
+        m.file(
+            "/sys/devices/system/machinecheck/machinecheck0/check_interval",
+            "300\n",
+        );
+        m.file("/sys/kernel/mm/ksm/run", "1\n");
         m.file("/proc/interrupts", INTERRUPTS);
         for (file, text) in [
             ("enabled", "always [madvise] never\n"),

@@ -16,6 +16,7 @@ pub(crate) mod ini;
 mod irq_devices;
 mod irqs;
 mod kernel;
+mod kernel_work;
 mod link_files;
 mod memory;
 mod named_port;
@@ -106,6 +107,7 @@ pub fn read(reader: &Reader<'_>) -> Host {
         irqs: irqs::read(&facts, kernel.version()),
         rps: rps::read(&facts),
         workqueues: workqueues::read(&facts),
+        kernel_work: kernel_work::read(&facts),
         boot_loader: boot_loader::read(&facts, &distribution, &kernel.cmdline),
         virtualization: virtualization::read(&facts, &cpus.flags),
         services,

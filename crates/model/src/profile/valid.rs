@@ -344,6 +344,37 @@ pub(super) fn energy_bias<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     })
 }
 
+/// A whole number from -1, which keeps, to `most`.
+fn up_to<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    most: i64,
+    expected: &str,
+) -> Result<i64, D::Error> {
+    checked(deserializer, |number: &i64| {
+        ensure((-1..=most).contains(number), || {
+            format!(
+                "{number} is too much or too little: expected {expected}, or -1 for the host's own"
+            )
+        })
+    })
+}
+
+pub(super) fn seconds_of_a_day<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<i64, D::Error> {
+    up_to(deserializer, 86_400, "0 to 86400 seconds")
+}
+
+pub(super) fn ksm_run<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    up_to(deserializer, 2, "0, 1 or 2")
+}
+
+pub(super) fn nanoseconds_of_a_second<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<i64, D::Error> {
+    up_to(deserializer, 1_000_000_000, "0 to 1000000000 nanoseconds")
+}
+
 pub(super) fn idle_latency<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     checked(deserializer, |us: &i64| {
         ensure((-1..=i64::from(i32::MAX)).contains(us), || {
