@@ -1,7 +1,7 @@
 //! One pass: the loop on each CPU at the same time.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Barrier, OnceLock, mpsc};
+use std::sync::{OnceLock, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -80,17 +80,18 @@ pub fn run(
     let clock = Clock::between(first, Moment::now());
     let count = wanted.cpus.iter().count();
     let stopped = AtomicBool::new(false);
-    let (start_at, gate) = (OnceLock::<u64>::new(), Barrier::new(count + 1));
+    // When to begin; None: not at all. Whoever waits for it is let go whatever happens.
+    let start_at = OnceLock::<Option<u64>>::new();
     let (told, results) = mpsc::channel();
+    let (ready, all_ready) = mpsc::channel();
     thread::scope(|scope| {
         for cpu in wanted.cpus.iter() {
-            let (told, stopped, start_at, gate) = (told.clone(), &stopped, &start_at, &gate);
+            let (told, ready) = (told.clone(), ready.clone());
+            let (stopped, start_at) = (&stopped, &start_at);
             let look = move || {
                 let prepared = prepare(cpu, wanted, clock);
-                // All are ready; then all know when to begin.
-                gate.wait();
-                gate.wait();
-                let seen = match (prepared, start_at.get()) {
+                let _ = ready.send(());
+                let seen = match (prepared, start_at.wait()) {
                     (Ok(prepared), Some(start)) => {
                         Ok(measure(prepared, *start, wanted, clock, stopped))
                     }
@@ -99,21 +100,20 @@ pub fn run(
                 };
                 let _ = told.send(seen);
             };
-            thread::Builder::new()
+            let thread = thread::Builder::new()
                 .name(format!("jitter/{cpu}"))
-                .stack_size(STACK)
-                .spawn_scoped(scope, look)
-                .map_err(|e| Error::new(Kind::Io, format!("cannot start a thread: {e}")))?;
+                .stack_size(STACK);
+            if let Err(e) = thread.spawn_scoped(scope, look) {
+                let _ = start_at.set(None);
+                return Err(Error::new(Kind::Io, format!("cannot start a thread: {e}")));
+            }
         }
-        drop(told);
-        gate.wait();
+        drop((told, ready));
+        for () in all_ready.iter().take(count) {}
         let started = began();
-        // The barrier lets them go at once; the counter says when to begin.
+        // All are let go at once; the counter says when to begin.
         let start = counter::now() + clock.steps(20_000_000);
-        if started.is_ok() {
-            let _ = start_at.set(start);
-        }
-        gate.wait();
+        let _ = start_at.set(started.is_ok().then_some(start));
         started?;
         let mut seen = Vec::with_capacity(count);
         while seen.len() < count {

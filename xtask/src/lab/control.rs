@@ -23,6 +23,9 @@ const SSH_FAILED: i32 = 255;
 /// No command in a scenario takes longer, the slowest (`update-grub` on an emulated CPU) a tenth of it.
 const COMMAND_CAP: Duration = Duration::from_secs(300);
 
+/// How often a command in the background is asked after.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+
 /// A guest that is up sends its banner within this time, or at the next attempt.
 const BANNER_CAP: Duration = Duration::from_secs(3);
 
@@ -145,6 +148,29 @@ impl Control {
             answer.stderr.trim()
         );
         Ok(answer.stdout)
+    }
+
+    /// The same for what takes longer than one command may: it runs in the background, and is asked after. Its answer is in
+    /// memory, so that no disk disturbs a measurement.
+    pub fn read_slowly(&self, line: &str) -> Result<String> {
+        self.put_text(line, "/run/lab-slow")?;
+        self.read(
+            "rm -f /run/lab-slow.code; nohup sh -c 'sh /run/lab-slow > /run/lab-slow.out 2> /run/lab-slow.err; \
+             echo $? > /run/lab-slow.code' > /dev/null 2>&1 < /dev/null & echo",
+        )?;
+        loop {
+            std::thread::sleep(LOOK_EVERY);
+            let code = self.read("cat /run/lab-slow.code 2> /dev/null || :")?;
+            match code.trim() {
+                "" => {}
+                "0" => return self.read("cat /run/lab-slow.out"),
+                code => bail!(
+                    "in the guest, `{line}` exits with {code}: {}{}",
+                    self.read("tail -n 20 /run/lab-slow.out")?,
+                    self.read("cat /run/lab-slow.err")?
+                ),
+            }
+        }
     }
 
     /// Runs a shell script with arguments; `name` stands for its text in the transcript.

@@ -12,6 +12,7 @@ mod cache;
 mod checks;
 mod control;
 mod guest;
+mod guest_packages;
 mod image;
 mod interrupts;
 mod kept_guest;
@@ -28,6 +29,7 @@ mod recipe;
 mod scenario;
 mod scenario_bls;
 mod scenario_main;
+mod scenario_report;
 mod scenario_stock;
 mod snapshot;
 mod steps;
@@ -86,6 +88,14 @@ enum Job {
     Quiet {
         /// Only the rows whose names hold one of these words
         rows: Vec<String>,
+        /// Boot the kernel of the release's backports
+        #[arg(long)]
+        newer_kernel: bool,
+        #[command(flatten)]
+        binary: Binary,
+    },
+    /// Measure jitter on a stock guest and on one that is set up, and put both on one page
+    Report {
         #[command(flatten)]
         binary: Binary,
     },
@@ -203,12 +213,30 @@ pub fn run(args: Args) -> Result<ExitCode> {
                 guest::with_one_retry(&logs, || power::run(&image, &binary, &logs, cuts))?;
             Ok(judge(all_held))
         }
-        Job::Quiet { rows, binary } => {
+        Job::Quiet {
+            rows,
+            newer_kernel,
+            binary,
+        } => {
             let binary = binary.get()?;
             let image = prepare(Menu::GrubCfg, &root)?;
-            let logs = root.join("quiet");
-            let met = guest::with_one_retry(&logs, || quiet::run(&image, &binary, &logs, &rows))?;
+            let (kernel, folder) = if newer_kernel {
+                (quiet::Kernel::Backports, "quiet-newer-kernel")
+            } else {
+                (quiet::Kernel::Release, "quiet")
+            };
+            let logs = root.join(folder);
+            let met =
+                guest::with_one_retry(&logs, || quiet::run(&image, kernel, &binary, &logs, &rows))?;
             Ok(judge(met))
+        }
+        Job::Report { binary } => {
+            let binary = binary.get()?;
+            let image = prepare(Menu::GrubCfg, &root)?;
+            let logs = root.join("report");
+            let fewer =
+                guest::with_one_retry(&logs, || scenario_report::run(&image, &binary, &logs))?;
+            Ok(judge(fewer))
         }
         Job::Image => {
             prepare(Menu::GrubCfg, &root)?;

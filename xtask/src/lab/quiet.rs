@@ -2,6 +2,7 @@
 //! the profiles of hftune. Instructions drive the guest's clock, so that rates are real; one boot a row.
 
 mod counts;
+mod newer_kernel;
 mod table;
 mod tuned;
 
@@ -12,7 +13,7 @@ use super::machine::Clock;
 use super::measure::MEASURED;
 use super::ports::Ports;
 use crate::progress::say;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use counts::Window;
 use std::fs;
 use std::path::Path;
@@ -27,6 +28,15 @@ const SETTLE: u32 = 30;
 
 /// Nothing that prepares a guest takes longer.
 const SHUTDOWN: Duration = Duration::from_secs(120);
+
+/// The kernel that the guests boot.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kernel {
+    /// That of the release.
+    Release,
+    /// That of its backports.
+    Backports,
+}
 
 /// How a guest is prepared.
 #[derive(Clone, Copy)]
@@ -79,14 +89,23 @@ const ROWS: &[Row] = &[
 pub struct Measured {
     /// Its name.
     pub name: &'static str,
-    /// With a loop on each CPU.
-    pub busy: Vec<Window>,
-    /// With nothing to do.
-    pub idle: Vec<Window>,
+    /// Its windows.
+    pub windows: Vec<Window>,
 }
 
 /// Runs the rows whose names hold one of the words, or all; true where the goals are met.
-pub fn run(image: &Image, binary: &Path, logs: &Path, only: &[String]) -> Result<bool> {
+pub fn run(
+    image: &Image,
+    kernel: Kernel,
+    binary: &Path,
+    logs: &Path,
+    only: &[String],
+) -> Result<bool> {
+    let newer = match kernel {
+        Kernel::Release => None,
+        Kernel::Backports => Some(newer_kernel::image(image, logs)?),
+    };
+    let image = newer.as_ref().unwrap_or(image);
     let wanted =
         |row: &&Row| only.is_empty() || only.iter().any(|word| row.name.contains(word.as_str()));
     let mut measured = Vec::new();
@@ -103,18 +122,17 @@ pub fn run(image: &Image, binary: &Path, logs: &Path, only: &[String]) -> Result
             _ => image.copied(&folder)?,
         };
         prepare(row.how, &copy, binary, &folder)?;
-        let (busy, idle) = measure(&copy, &folder)?;
+        let windows = measure(&copy, &folder)?;
         fs::remove_file(&copy.disk)?;
         measured.push(Measured {
             name: row.name,
-            busy,
-            idle,
+            windows,
         });
         // After each row: a run of an hour may be cut off.
         fs::write(logs.join("quiet.md"), table::markdown(&measured))?;
         fs::write(logs.join("quiet.svg"), table::picture(&measured))?;
     }
-    if let Some(base) = with_tuned {
+    for base in [with_tuned, newer].into_iter().flatten() {
         fs::remove_file(base.disk)?;
     }
     print!("{}", table::markdown(&measured));
@@ -160,7 +178,7 @@ fn prepare(how: How, image: &Image, binary: &Path, logs: &Path) -> Result<()> {
     guest.power_off(SHUTDOWN)
 }
 
-fn measure(image: &Image, logs: &Path) -> Result<(Vec<Window>, Vec<Window>)> {
+fn measure(image: &Image, logs: &Path) -> Result<Vec<Window>> {
     let guest = Guest::boot(image, logs, options(Clock::Instructions))?;
     let control = guest.control();
     say("settling, then measuring");
@@ -173,25 +191,12 @@ fn measure(image: &Image, logs: &Path) -> Result<(Vec<Window>, Vec<Window>)> {
     counts::windows(&text)
 }
 
-/// Runs the script in the background and waits: it takes longer than one command may. In memory, so that no disk disturbs a CPU.
+/// Runs the script on the CPUs that are not measured.
 fn windows(control: &Control) -> Result<String> {
     let cpus = MEASURED.map(|cpu| cpu.to_string()).join(" ");
     control.put_text(include_str!("scripts/quiet.sh"), "/run/quiet.sh")?;
-    control.read(&format!(
-        "nohup taskset -c 0,1 sh -c 'sh /run/quiet.sh {SECONDS} {WINDOWS} {cpus} > /run/samples 2> /run/errors; \
-         echo $? > /run/done' > /dev/null 2>&1 < /dev/null & echo"
-    ))?;
-    loop {
-        std::thread::sleep(Duration::from_secs(20));
-        let done = control.read("cat /run/done 2> /dev/null || :")?;
-        match done.trim() {
-            "" => {}
-            "0" => return control.read("cat /run/samples"),
-            code => {
-                let errors = control.read("cat /run/errors")?;
-                return Err(anyhow::anyhow!("quiet.sh exits with {code}: {errors}"))
-                    .context("measuring");
-            }
-        }
-    }
+    control.put_text(include_str!("scripts/disturb.sh"), "/run/disturb.sh")?;
+    control.read_slowly(&format!(
+        "exec taskset -c 0,1 sh /run/quiet.sh {SECONDS} {WINDOWS} 0,1 {cpus}"
+    ))
 }

@@ -26,43 +26,72 @@ pub struct Rates {
 /// One window.
 #[derive(Debug, Clone)]
 pub struct Window {
+    /// What happened in it.
+    pub state: State,
     /// The rates.
     pub rates: Rates,
     /// Everything that grew on the measured CPUs, with its count on all of them.
     pub what: BTreeMap<String, u64>,
+    /// How often work of each kind was done on the other CPUs.
+    pub work: BTreeMap<String, u64>,
+}
+
+/// What happens in a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// A loop on each CPU.
+    Busy,
+    /// Nothing to do.
+    Idle,
+    /// A loop on each CPU, and work on the CPUs that serve the OS.
+    Disturbed,
+}
+
+impl State {
+    /// All, in the order of the tables.
+    pub const ALL: [Self; 3] = [Self::Busy, Self::Idle, Self::Disturbed];
+
+    fn of(word: &str) -> Option<Self> {
+        match word {
+            "busy" => Some(Self::Busy),
+            "idle" => Some(Self::Idle),
+            "disturbed" => Some(Self::Disturbed),
+            _ => None,
+        }
+    }
 }
 
 /// One sample.
 struct Sample {
-    busy: bool,
+    state: State,
     seconds: f64,
     interrupts: Interrupts,
     softirqs: Interrupts,
     switches: BTreeMap<u32, u64>,
+    /// How often work of each kind was done since the boot.
+    work: BTreeMap<String, u64>,
 }
 
-/// The windows with loops, and those without.
-pub fn windows(text: &str) -> Result<(Vec<Window>, Vec<Window>)> {
+/// The windows of each state.
+pub fn windows(text: &str) -> Result<Vec<Window>> {
     let samples: Vec<Sample> = text
         .split("== ")
         .skip(1)
         .map(sample)
         .collect::<Result<_>>()?;
-    let (mut busy, mut idle) = (Vec::new(), Vec::new());
-    for pair in samples.windows(2) {
-        let [before, after] = pair else { continue };
-        if before.busy != after.busy {
-            continue;
-        }
-        let into = if before.busy { &mut busy } else { &mut idle };
-        into.push(window(before, after));
+    let windows: Vec<Window> = samples
+        .windows(2)
+        .filter(|pair| pair[0].state == pair[1].state)
+        .map(|pair| window(&pair[0], &pair[1]))
+        .collect();
+    for state in State::ALL {
+        ensure!(
+            windows.iter().any(|window| window.state == state),
+            "no window of the state {state:?} in {} samples",
+            samples.len()
+        );
     }
-    ensure!(
-        !busy.is_empty() && !idle.is_empty(),
-        "expected windows of both kinds, found {} samples",
-        samples.len()
-    );
-    Ok((busy, idle))
+    Ok(windows)
 }
 
 fn sample(text: &str) -> Result<Sample> {
@@ -75,6 +104,13 @@ fn sample(text: &str) -> Result<Sample> {
         Ok(&body[..body.find("\n-- ").map_or(body.len(), |end| end + 1)])
     };
     let uptime = part("uptime")?;
+    let mut work = BTreeMap::new();
+    for line in part("work")?.lines() {
+        let (kind, count) = line
+            .split_once(' ')
+            .context("a kind of work and its count")?;
+        work.insert(kind.to_owned(), count.trim().parse()?);
+    }
     let mut switches = BTreeMap::new();
     let mut cpu = None;
     for line in part("switches")?.lines() {
@@ -92,7 +128,7 @@ fn sample(text: &str) -> Result<Sample> {
         "this kernel does not tell its switches"
     );
     Ok(Sample {
-        busy: kind.trim() == "busy",
+        state: State::of(kind.trim()).with_context(|| format!("a state called {kind:?}"))?,
         seconds: uptime
             .split_whitespace()
             .next()
@@ -101,6 +137,7 @@ fn sample(text: &str) -> Result<Sample> {
         interrupts: Interrupts::parse(part("interrupts")?)?,
         softirqs: Interrupts::parse(part("softirqs")?)?,
         switches,
+        work,
     })
 }
 
@@ -129,7 +166,13 @@ fn window(before: &Sample, after: &Sample) -> Window {
         switches += count(after).saturating_sub(count(before));
     }
     let rate = |count: u64| count as f64 / seconds / MEASURED.len() as f64;
+    let work = after.work.iter().map(|(kind, count)| {
+        let done = count.saturating_sub(before.work.get(kind).copied().unwrap_or_default());
+        (kind.clone(), done)
+    });
     Window {
+        state: after.state,
+        work: work.collect(),
         rates: Rates {
             timer: rate(timer),
             ipi: rate(ipi),
@@ -141,9 +184,10 @@ fn window(before: &Sample, after: &Sample) -> Window {
     }
 }
 
-/// The mean of some windows.
+/// The mean of the windows of a state.
 #[allow(clippy::cast_precision_loss, reason = "a few windows")]
-pub fn mean(windows: &[Window]) -> Rates {
+pub fn mean(windows: &[Window], state: State) -> Rates {
+    let windows: Vec<&Window> = windows.iter().filter(|w| w.state == state).collect();
     let mean = |of: fn(&Rates) -> f64| {
         windows.iter().map(|w| of(&w.rates)).sum::<f64>() / windows.len().max(1) as f64
     };
@@ -163,7 +207,7 @@ mod tests {
     fn one(kind: &str, seconds: u32, timer: u32, switches: u32) -> String {
         format!(
             "== {kind}\n-- uptime\n{seconds}.00 1.0\n-- interrupts\n   CPU0 CPU2\nLOC: 5 {timer} Local timer interrupts\nRES: 0 {timer} x\n 36: 0 {timer} chip edge eth0\n\
-             -- softirqs\n   CPU0 CPU2\nTIMER: 3 {timer}\n-- switches\nCPU 0\nSWITCHES 9\nCPU 2\nSWITCHES {switches}\n"
+             -- softirqs\n   CPU0 CPU2\nTIMER: 3 {timer}\n-- work\npackages {seconds}\n-- switches\nCPU 0\nSWITCHES 9\nCPU 2\nSWITCHES {switches}\n"
         )
     }
 
@@ -172,14 +216,18 @@ mod tests {
         let text = one("busy", 100, 10, 5)
             + &one("busy", 110, 70, 11)
             + &one("idle", 120, 70, 11)
-            + &one("idle", 130, 70, 11);
-        let (busy, idle) = windows(&text).expect("parses");
-        assert_eq!((busy.len(), idle.len()), (1, 1));
-        let rates = mean(&busy);
+            + &one("idle", 130, 70, 11)
+            + &one("disturbed", 140, 70, 11)
+            + &one("disturbed", 150, 670, 11);
+        let all = windows(&text).expect("parses");
+        assert_eq!(all.len(), 3);
+        let rates = mean(&all, State::Busy);
         assert!((rates.timer - 1.0).abs() < 1e-9, "{rates:?}");
         assert!((rates.device - 1.0).abs() < 1e-9 && (rates.ipi - 1.0).abs() < 1e-9);
         assert!((rates.switches - 0.1).abs() < 1e-9);
-        assert_eq!(mean(&idle), Rates::default());
+        assert_eq!(mean(&all, State::Idle), Rates::default());
+        assert!((mean(&all, State::Disturbed).timer - 10.0).abs() < 1e-9);
+        assert_eq!(all[2].work["packages"], 10);
         assert!(windows(&one("busy", 1, 1, 1)).is_err());
     }
 }

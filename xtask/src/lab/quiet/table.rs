@@ -1,7 +1,7 @@
 //! The table and the picture of what was measured.
 
 use super::Measured;
-use super::counts::{Rates, Window, mean};
+use super::counts::{Rates, State, mean};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -14,22 +14,17 @@ const GOALS: [(&str, f64, f64, f64); 2] = [
 /// Rates are counts of a few: below this, one event in a window of one CPU makes all the difference.
 const ONE: f64 = 0.005;
 
-/// Both tables, and what was left.
+/// The tables, and what was left.
 pub fn markdown(measured: &[Measured]) -> String {
     let mut out = String::new();
-    for (title, of) in [
-        (
-            "A loop on each CPU",
-            (|m: &Measured| &m.busy) as fn(&Measured) -> &Vec<Window>,
-        ),
-        ("Nothing to do", |m| &m.idle),
-    ] {
+    for state in State::ALL {
+        let title = title(state);
         let _ = writeln!(
             out,
             "| {title} | timer | IPI | device | softirq | switches |\n|---|---|---|---|---|---|"
         );
         for row in measured {
-            let r = mean(of(row));
+            let r = mean(&row.windows, state);
             let _ = writeln!(
                 out,
                 "| {} | {} | {} | {} | {} | {} |",
@@ -43,27 +38,52 @@ pub fn markdown(measured: &[Measured]) -> String {
         }
         out.push('\n');
     }
-    out.push_str("What it was, on all six CPUs in all windows with loops:\n");
-    for row in measured {
-        let mut all: BTreeMap<&str, u64> = BTreeMap::new();
-        for (what, count) in row.busy.iter().flat_map(|window| &window.what) {
-            *all.entry(what).or_default() += count;
+    for state in [State::Busy, State::Disturbed] {
+        let _ = writeln!(out, "What it was on all six CPUs, {}:", title(state));
+        for row in measured {
+            let windows = || row.windows.iter().filter(|window| window.state == state);
+            let what = sum(windows().map(|window| &window.what));
+            let _ = writeln!(out, "- {}: {}", row.name, words(&what, "nothing"));
+            let work = sum(windows().map(|window| &window.work));
+            if state == State::Disturbed {
+                let _ = writeln!(out, "  Work meanwhile: {}", words(&work, "none"));
+            }
         }
-        let mut all: Vec<_> = all.into_iter().collect();
-        all.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        let words: Vec<String> = all
-            .iter()
-            .take(10)
-            .map(|(what, count)| format!("{what} {count}"))
-            .collect();
-        let words = if words.is_empty() {
-            "nothing".to_owned()
-        } else {
-            words.join(", ")
-        };
-        let _ = writeln!(out, "- {}: {words}", row.name);
+        out.push('\n');
     }
     out
+}
+
+fn title(state: State) -> &'static str {
+    match state {
+        State::Busy => "A loop on each CPU",
+        State::Idle => "Nothing to do",
+        State::Disturbed => "A loop on each CPU, and work on CPUs 0-1",
+    }
+}
+
+/// Counts of several windows added up, the largest first.
+fn sum<'w>(counts: impl Iterator<Item = &'w BTreeMap<String, u64>>) -> Vec<(&'w str, u64)> {
+    let mut all: BTreeMap<&str, u64> = BTreeMap::new();
+    for (what, count) in counts.flatten() {
+        *all.entry(what).or_default() += count;
+    }
+    let mut all: Vec<_> = all.into_iter().filter(|(_, count)| *count > 0).collect();
+    all.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    all
+}
+
+fn words(counts: &[(&str, u64)], none: &str) -> String {
+    let words: Vec<String> = counts
+        .iter()
+        .take(10)
+        .map(|(what, count)| format!("{what} {count}"))
+        .collect();
+    if words.is_empty() {
+        none.to_owned()
+    } else {
+        words.join(", ")
+    }
 }
 
 fn number(rate: f64) -> String {
@@ -83,7 +103,7 @@ pub fn goals_met(measured: &[Measured]) -> bool {
         let Some(row) = measured.iter().find(|row| row.name == name) else {
             continue;
         };
-        let rates = mean(&row.busy);
+        let rates = mean(&row.windows, State::Busy);
         for (what, rate, goal) in [
             ("timer", rates.timer, timer),
             ("IPI", rates.ipi, ipi),
@@ -150,7 +170,7 @@ pub fn picture(measured: &[Measured]) -> String {
             y + 16.0,
             row.name
         );
-        let rates = mean(&row.busy);
+        let rates = mean(&row.windows, State::Busy);
         for (k, (name, colour, of)) in kinds.iter().enumerate() {
             let rate = of(&rates);
             #[allow(clippy::cast_precision_loss, reason = "three")]

@@ -1,0 +1,74 @@
+//! Scenario `report`: what `hftune jitter` finds on a stock guest and on the same guest set up, side by side on one page.
+
+use super::control::Control;
+use super::guest::{Guest, Options};
+use super::image::Image;
+use super::machine::Clock;
+use super::ports::Ports;
+use crate::progress::say;
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use std::path::Path;
+
+/// The CPUs that the built-in profile isolates on the lab's machine, and how long each of two passes takes.
+const JITTER: &str = "hftune jitter --cpus 2-7 --duration 10s --json";
+
+/// Guest seconds after a boot in which services come to rest.
+const SETTLE: u32 = 20;
+
+/// Runs it and leaves `report.html` in `logs`; true where fewer gaps were found after than before.
+pub fn run(image: &Image, binary: &Path, logs: &Path) -> Result<bool> {
+    say("booting a stock guest");
+    let options = Options {
+        keep_changes: false,
+        // Instructions drive the guest's clock: what the emulator does meanwhile is no gap.
+        clock: Clock::Instructions,
+        ports: Ports::OfEveryScenario,
+    };
+    let mut guest = Guest::boot(image, logs, options)?;
+    guest
+        .control()
+        .put(binary, "/usr/local/bin/hftune", 0o755)?;
+    let before = jitter(guest.control(), "before")?;
+    say("setting up");
+    let answer = guest
+        .control()
+        .run("hftune setup --yes --profile hft-max")?;
+    ensure!(
+        matches!(answer.code, Some(0 | 4)),
+        "setup exits with {:?}: {}",
+        answer.code,
+        answer.stderr
+    );
+    say("rebooting: set up");
+    guest.reboot()?;
+    let after = jitter(guest.control(), "after")?;
+    guest
+        .control()
+        .read("hftune report -o /root/report.html /root/before.json /root/after.json")?;
+    let page = logs.join("report.html");
+    guest.control().get("/root/report.html", &page)?;
+    for name in ["before.json", "after.json"] {
+        guest
+            .control()
+            .get(&format!("/root/{name}"), &logs.join(name))?;
+    }
+    println!(
+        "gaps on six CPUs in 10 s: {before} before, {after} after\npage: {}",
+        page.display()
+    );
+    Ok(after < before)
+}
+
+/// Measures, and counts the gaps of all CPUs.
+fn jitter(control: &Control, name: &str) -> Result<u64> {
+    say(format!("measuring: {name}"));
+    let file = format!("/root/{name}.json");
+    control.read(&format!("sleep {SETTLE}"))?;
+    control.read_slowly(&format!("{JITTER} > {file}"))?;
+    let json: Value = serde_json::from_str(&control.read(&format!("cat {file}"))?)?;
+    let cpus = json["cpus"].as_array().context("the CPUs")?;
+    cpus.iter()
+        .map(|cpu| cpu["gaps"]["count"].as_u64().context("a count of gaps"))
+        .sum()
+}
