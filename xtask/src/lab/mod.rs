@@ -91,6 +91,9 @@ enum Job {
         /// Boot the kernel of the release's backports
         #[arg(long)]
         newer_kernel: bool,
+        /// Measure what hft-max adds to hft, one by one
+        #[arg(long)]
+        each: bool,
         #[command(flatten)]
         binary: Binary,
     },
@@ -216,18 +219,27 @@ pub fn run(args: Args) -> Result<ExitCode> {
         Job::Quiet {
             rows,
             newer_kernel,
+            each,
             binary,
         } => {
             let binary = binary.get()?;
             let image = prepare(Menu::GrubCfg, &root)?;
-            let (kernel, folder) = if newer_kernel {
-                (quiet::Kernel::Backports, "quiet-newer-kernel")
+            let kernel = if newer_kernel {
+                quiet::Kernel::Backports
             } else {
-                (quiet::Kernel::Release, "quiet")
+                quiet::Kernel::Release
             };
-            let logs = root.join(folder);
-            let met =
-                guest::with_one_retry(&logs, || quiet::run(&image, kernel, &binary, &logs, &rows))?;
+            let logs = root.join(format!(
+                "quiet{}{}",
+                if newer_kernel { "-newer-kernel" } else { "" },
+                if each { "-each" } else { "" }
+            ));
+            let asked = quiet::Wanted {
+                kernel,
+                only: &rows,
+                each,
+            };
+            let met = guest::with_one_retry(&logs, || quiet::run(&image, &asked, &binary, &logs))?;
             Ok(judge(met))
         }
         Job::Report { binary } => {

@@ -46,6 +46,8 @@ enum How {
     Tuned(&'static str),
     /// `hftune setup` with a profile.
     Hftune(&'static str),
+    /// The same with hft and these lines of a profile.
+    HftAnd(&'static str),
 }
 
 /// A row of the table.
@@ -85,6 +87,48 @@ const ROWS: &[Row] = &[
     },
 ];
 
+/// What hft-max adds to hft, one by one.
+const EACH: &[Row] = &[
+    Row {
+        name: "hft and skew_tick",
+        how: How::HftAnd("[boot]\nskew_tick = \"1\"\n"),
+    },
+    Row {
+        name: "hft and nowatchdog",
+        how: How::HftAnd("[boot]\nnowatchdog = true\n"),
+    },
+    Row {
+        name: "hft and nohz_full_patience_delay",
+        how: How::HftAnd("[boot]\n\"rcutree.nohz_full_patience_delay\" = \"1000\"\n"),
+    },
+    Row {
+        name: "hft and timer_migration",
+        how: How::HftAnd("[sysctl]\n\"kernel.timer_migration\" = 0\n"),
+    },
+    Row {
+        name: "hft and check_interval",
+        how: How::HftAnd("[kernel]\ncheck_interval = 0\n"),
+    },
+    Row {
+        name: "hft and ksm_run",
+        how: How::HftAnd("[kernel]\nksm_run = 0\n"),
+    },
+    Row {
+        name: "hft and fair_server_runtime",
+        how: How::HftAnd("[kernel]\nfair_server_runtime = 0\n"),
+    },
+];
+
+/// Which rows are measured, and how.
+pub struct Wanted<'a> {
+    /// The kernel that the guests boot.
+    pub kernel: Kernel,
+    /// Only the rows whose names hold one of these words.
+    pub only: &'a [String],
+    /// What hft-max adds, one by one, in place of whole profiles.
+    pub each: bool,
+}
+
 /// What was measured of a row.
 pub struct Measured {
     /// Its name.
@@ -94,23 +138,23 @@ pub struct Measured {
 }
 
 /// Runs the rows whose names hold one of the words, or all; true where the goals are met.
-pub fn run(
-    image: &Image,
-    kernel: Kernel,
-    binary: &Path,
-    logs: &Path,
-    only: &[String],
-) -> Result<bool> {
-    let newer = match kernel {
+pub fn run(image: &Image, asked: &Wanted<'_>, binary: &Path, logs: &Path) -> Result<bool> {
+    let newer = match asked.kernel {
         Kernel::Release => None,
         Kernel::Backports => Some(newer_kernel::image(image, logs)?),
     };
     let image = newer.as_ref().unwrap_or(image);
-    let wanted =
-        |row: &&Row| only.is_empty() || only.iter().any(|word| row.name.contains(word.as_str()));
+    let wanted = |row: &&Row| {
+        asked.only.is_empty()
+            || asked
+                .only
+                .iter()
+                .any(|word| row.name.contains(word.as_str()))
+    };
+    let rows = if asked.each { EACH } else { ROWS };
     let mut measured = Vec::new();
     let mut with_tuned: Option<Image> = None;
-    for row in ROWS.iter().filter(wanted) {
+    for row in rows.iter().filter(wanted) {
         say(format!("quiet: {}", row.name));
         let folder = logs.join(row.name.replace(' ', "-"));
         fs::create_dir_all(&folder)?;
@@ -163,19 +207,28 @@ fn prepare(how: How, image: &Image, binary: &Path, logs: &Path) -> Result<()> {
         How::Tuned(profile) => {
             control.script("tuned.sh", include_str!("scripts/tuned.sh"), profile)?;
         }
-        How::Hftune(profile) => {
-            control.put(binary, "/usr/local/bin/hftune", 0o755)?;
-            let answer = control.run(&format!("hftune setup --yes --profile {profile}"))?;
-            ensure!(
-                matches!(answer.code, Some(0 | 4)),
-                "setup exits with {:?}: {}{}",
-                answer.code,
-                answer.stdout,
-                answer.stderr
-            );
+        How::Hftune(profile) => set_up(control, binary, profile)?,
+        How::HftAnd(lines) => {
+            control.read("mkdir -p /etc/hftune")?;
+            let profile = format!("extends = \"hft\"\n{lines}");
+            control.put_text(&profile, "/etc/hftune/profile.toml")?;
+            set_up(control, binary, "/etc/hftune/profile.toml")?;
         }
     }
     guest.power_off(SHUTDOWN)
+}
+
+fn set_up(control: &Control, binary: &Path, profile: &str) -> Result<()> {
+    control.put(binary, "/usr/local/bin/hftune", 0o755)?;
+    let answer = control.run(&format!("hftune setup --yes --profile {profile}"))?;
+    ensure!(
+        matches!(answer.code, Some(0 | 4)),
+        "setup exits with {:?}: {}{}",
+        answer.code,
+        answer.stdout,
+        answer.stderr
+    );
+    Ok(())
 }
 
 fn measure(image: &Image, logs: &Path) -> Result<Vec<Window>> {
