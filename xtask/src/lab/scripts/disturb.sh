@@ -1,6 +1,6 @@
 # Work of an administrator and of services on the CPUs that serve the OS: a package installed and removed, a kernel module
 # loaded and unloaded, memory mapped and unmapped, frames through the network ports. It goes on until it is killed; how many
-# rounds of each were made is in /run/disturb.KIND.
+# rounds of each were made is the last line of /run/disturb.KIND.
 # disturb.sh CPUS
 set -eu
 cpus=$1
@@ -28,7 +28,7 @@ n=0
 while :; do
     dpkg -i /run/disturb/package.deb && dpkg -P lab-disturb && sync
     n=$((n + 1))
-    echo "$n" > /run/disturb.packages
+    echo "$n" >> /run/disturb.packages
 done
 END
 cat > /run/disturb/modules <<'END'
@@ -36,7 +36,7 @@ n=0
 while :; do
     modprobe dummy && modprobe -r dummy
     n=$((n + 1))
-    echo "$n" > /run/disturb.modules
+    echo "$n" >> /run/disturb.modules
     sleep 0.5
 done
 END
@@ -53,7 +53,7 @@ def storm():
         del area
         counts[0] += 1
         if counts[0] % 10 == 0:
-            with open("/run/disturb.memory", "w") as file:
+            with open("/run/disturb.memory", "a") as file:
                 file.write(f"{counts[0]}\n")
 
 counts = [0]
@@ -85,7 +85,7 @@ while True:
                 n += 1
             except OSError:
                 pass
-    with open("/run/disturb.frames", "w") as file:
+    with open("/run/disturb.frames", "a") as file:
         file.write(f"{n}\n")
     time.sleep(0.05)
 END

@@ -21,7 +21,7 @@ sample() {
     cat /proc/softirqs
     echo "-- work"
     for kind in packages modules memory frames; do
-        echo "$kind $(cat "/run/disturb.$kind" 2>/dev/null || echo 0)"
+        echo "$kind $(tail -n 1 "/run/disturb.$kind" 2>/dev/null || echo 0)"
     done
     echo "-- switches"
     # Per CPU since its boot (kernel/sched/debug.c).
