@@ -42,7 +42,7 @@ pub fn package(sources: &Sources, list: &[Entry]) -> Result<Vec<u8>> {
 /// What dpkg is told.
 fn control(sources: &Sources, list: &[&Entry], time: u64) -> Result<Vec<u8>> {
     let scripts = scripts(sources)?;
-    let mut tar = Tar::new(time)?;
+    let mut tar = Tar::new(time);
     tar.folder("./", 0o755)?;
     tar.file("./control", 0o644, fields(sources, list).as_bytes())?;
     tar.file("./md5sums", 0o644, sums(list).as_bytes())?;
@@ -88,7 +88,7 @@ fn sums(list: &[&Entry]) -> String {
 
 /// The files, with every folder above them: dpkg makes none that is not in it.
 fn data(list: &[&Entry], time: u64) -> Result<Vec<u8>> {
-    let mut tar = Tar::new(time)?;
+    let mut tar = Tar::new(time);
     tar.folder("./", 0o755)?;
     let mut folders: BTreeSet<&Path> = BTreeSet::new();
     for entry in list {
@@ -121,12 +121,12 @@ struct Tar {
 }
 
 impl Tar {
-    fn new(time: u64) -> Result<Self> {
+    fn new(time: u64) -> Self {
         let xz = XzEncoder::new(Vec::new(), XZ_PRESET);
-        Ok(Self {
+        Self {
             builder: tar::Builder::new(xz),
             time,
-        })
+        }
     }
 
     fn folder(&mut self, path: &str, mode: u32) -> Result<()> {
