@@ -23,11 +23,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if args.check {
         return packages::check();
     }
-    let request = Request {
+    let made = make(&Request {
+        binary: &static_build::hftune()?,
+        out: &out()?,
         formats: &args.formats,
-        ..Request::new(static_build::hftune()?, out()?)
-    };
-    for package in make(&request)? {
+        version: None,
+    })?;
+    for package in made {
         println!("{}", package.display());
     }
     Ok(ExitCode::SUCCESS)
@@ -40,24 +42,14 @@ pub fn out() -> Result<PathBuf> {
 
 /// What is to be made.
 pub struct Request<'a> {
-    binary: PathBuf,
-    out: PathBuf,
+    /// The static binary.
+    pub binary: &'a Path,
+    /// Where to put the packages.
+    pub out: &'a Path,
     /// "deb", "rpm"; both where there is none.
     pub formats: &'a [String],
     /// Another version than that of the workspace.
     pub version: Option<&'a str>,
-}
-
-impl Request<'_> {
-    /// Both packages with that binary, into that folder.
-    pub fn new(binary: PathBuf, out: PathBuf) -> Self {
-        Self {
-            binary,
-            out,
-            formats: &[],
-            version: None,
-        }
-    }
 }
 
 /// Makes packages and returns their paths.
@@ -68,12 +60,12 @@ pub fn make(request: &Request) -> Result<Vec<PathBuf>> {
         .args(["run", "--quiet", "--package", "hftune-packaging", "--"])
         .args(request.formats)
         .arg("--binary")
-        .arg(&request.binary)
+        .arg(request.binary)
         .arg("--checkout")
         .arg(workspace::root())
         .args(["--time", &time()?])
         .arg("--out")
-        .arg(&request.out);
+        .arg(request.out);
     if let Some(version) = request.version {
         cargo.args(["--as-version", version]);
     }

@@ -274,9 +274,10 @@ fn debs(binary: &Path, out: &Path) -> Result<(PathBuf, PathBuf)> {
     let mut made = Vec::new();
     for version in [None, Some(NEWER)] {
         made.extend(dist::make(&dist::Request {
+            binary,
+            out,
             formats: &formats,
             version,
-            ..dist::Request::new(binary.to_path_buf(), out.to_path_buf())
         })?);
     }
     let newer = made.pop().context("no deb was made")?;

@@ -62,8 +62,10 @@ pub fn check() -> Result<ExitCode> {
 
 fn make(binary: &Path, out: &Path, version: Option<&str>) -> Result<Pair> {
     let made = dist::make(&dist::Request {
+        binary,
+        out,
+        formats: &[],
         version,
-        ..dist::Request::new(binary.to_path_buf(), out.to_path_buf())
     })?;
     let of_kind = |ending: &str| {
         let found = made
