@@ -21,20 +21,27 @@ refuse() {
     fi
     cat >&2 <<EOF
 
-hftune: the package is not removed: $1.
-    hftune history --in-force   shows what
+hftune: the package is not removed: $1.${2:+
+
+$2
+}
     hftune rollback --all       gives the stock server back; then remove the package
     touch $anyway
-                                has the package removed once with everything left as it is: units that call
+                                has the package removed once with everything left as it is; units that call
                                 $hftune fail at the next boot
 
 EOF
     exit 1
 }
 
+# Nothing is written to /dev/null here: an image that is being built may have none.
+has() {
+    [ -n "$(command -v "$1")" ]
+}
+
 # Whoever is about to write units now would write them for a program that is gone.
 at_work() {
-    [ -e "$state/lock" ] && command -v flock >/dev/null && ! flock --nonblock "$state/lock" true
+    [ -e "$state/lock" ] && has flock && ! flock -n "$state/lock" true
 }
 
 case "${1-}" in
@@ -48,10 +55,10 @@ if [ -x "$hftune" ]; then
         refuse "hftune is at work"
     else
         code=0
-        "$hftune" history --in-force >/dev/null || code=$?
+        changes=$("$hftune" history --in-force) || code=$?
         case $code in
         0) rm -f "$anyway" "$left" ;;
-        3) refuse "its changes are in force on this host" ;;
+        3) refuse "its changes are in force on this host" "$changes" ;;
         *) refuse "hftune cannot tell whether changes are in force (exit code $code)" ;;
         esac
     fi
@@ -59,7 +66,7 @@ fi
 
 # Units of the package that somebody enabled.
 for unit in /usr/lib/systemd/system/hftune-*; do
-    if [ -e "$unit" ] && command -v systemctl >/dev/null; then
+    if [ -e "$unit" ] && has systemctl; then
         unit=${unit##*/}
         systemctl --quiet disable "$unit" || echo "hftune: $unit could not be disabled" >&2
         if [ -d /run/systemd/system ]; then
