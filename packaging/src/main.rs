@@ -14,6 +14,8 @@ mod manual;
 mod rpm;
 mod scripts;
 mod sources;
+#[cfg(test)]
+mod tests;
 
 use anyhow::{Context, Result};
 use clap::Parser;
