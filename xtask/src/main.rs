@@ -6,10 +6,12 @@
 
 mod bench;
 mod child;
+mod dist;
 mod docs;
 mod faults;
 mod fuzz;
 mod lab;
+mod packages;
 mod progress;
 mod setup;
 mod skip;
@@ -35,6 +37,8 @@ enum Chore {
     Lab(lab::Args),
     /// Build, install and run hftune setup on this machine
     Setup(setup::Args),
+    /// Make the deb and the rpm
+    Dist(dist::Args),
     /// Run everything that must hold: formatting, documents, lints, tests, the lab
     Test(test::Args),
     /// Kill a setup and a rollback at every system call that changes something, and refuse every one
@@ -52,6 +56,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().chore {
         Chore::Lab(args) => lab::run(args),
         Chore::Setup(args) => setup::run(&args),
+        Chore::Dist(args) => dist::run(&args),
         Chore::Test(args) => test::run(&args),
         Chore::Docs(args) => docs::run(&args).map(|()| ExitCode::SUCCESS),
         Chore::Bench(args) => bench::run(&args),

@@ -62,6 +62,9 @@ pub(crate) enum Command {
     Rollback(Rollback),
     /// List what was done when
     History {
+        /// Only what is in force: not undone, or not wholly (exit 0: nothing, 3: something)
+        #[arg(long)]
+        in_force: bool,
         #[command(flatten)]
         output: Json,
     },

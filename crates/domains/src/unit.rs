@@ -4,7 +4,7 @@
 //! being built, and so that the journal can undo it byte for byte.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hftune_model::Kind;
 use hftune_model::finding::Proof;
@@ -145,7 +145,13 @@ impl Service<'_> {
             }
             Err(e) => return Proof::Unknown(e.to_string()),
             Ok(text) if text.trim() != self.render(cx).trim() => {
-                return Proof::Differs(format!("{} is not as hftune writes it", path.display()));
+                let path = path.display();
+                return Proof::Differs(match other_binary(&text, cx) {
+                    Some(other) => {
+                        format!("{path} calls {other}, not {}", cx.binary.display())
+                    }
+                    None => format!("{path} is not as hftune writes it"),
+                });
             }
             Ok(_) => {}
         }
@@ -154,6 +160,16 @@ impl Service<'_> {
         }
         Proof::Holds(format!("{} enabled", self.name))
     }
+}
+
+/// The hftune that a unit calls, where that is another than the one that units are to call.
+fn other_binary<'t>(text: &'t str, cx: &Context<'_>) -> Option<&'t str> {
+    let start = text
+        .lines()
+        .find_map(|line| line.strip_prefix("ExecStart="))?;
+    let program = start.split_whitespace().next()?;
+    let is_other = program.ends_with("/hftune") && Path::new(program) != cx.binary;
+    is_other.then_some(program)
 }
 
 /// Quotes what systemd would read as more than one word, a specifier or a variable (systemd.syntax(7), systemd.unit(5)).

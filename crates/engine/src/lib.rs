@@ -13,6 +13,7 @@ pub mod cut_links;
 pub mod fuzz;
 pub mod host;
 pub mod in_force;
+pub mod installed;
 pub mod journal;
 pub mod launch;
 pub mod live;

@@ -1,7 +1,7 @@
 //! The data flow in one place: facts, desired settings, proofs, plan.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use hftune_domains::{ALL, Context, Desired, conflicts, cpu_split, nic, vma};
 use hftune_model::cpu_plan::CpuPlan;
@@ -12,18 +12,16 @@ use hftune_model::plan::{Change, Plan, Step};
 use hftune_model::profile::{Origin, Resolved};
 use hftune_model::setting::{Artifact, When};
 use hftune_model::transaction::After;
-use hftune_model::{Error, Kind, Result, transaction::Transaction};
+use hftune_model::{Kind, Result, transaction::Transaction};
 use hftune_sys::{Reader, Root};
 
 use crate::cut_links;
 use crate::in_force::{Choices, InForce};
+use crate::installed;
 use crate::journal;
 use crate::plan::{Past, plan};
 use crate::refused_irqs;
 use crate::target;
-
-/// Where packages and administrators put the binary, in the order in which it is looked for.
-const INSTALLED: [&str; 2] = ["/usr/bin/hftune", "/usr/local/bin/hftune"];
 
 /// Everything that plan and verify decide from, read once.
 #[derive(Debug)]
@@ -79,8 +77,9 @@ impl<'r> Machine<'r> {
         let Asked {
             choices,
             resolved,
-            warnings,
+            mut warnings,
         } = asked;
+        warnings.extend(installed::two(root));
         let reader = Reader::new(root);
         let mut host = crate::host::read(&reader);
         read_ports(&reader, &mut host, &resolved, &choices);
@@ -95,7 +94,7 @@ impl<'r> Machine<'r> {
                 (cpus, Some(refused))
             }
         };
-        let binary = installed_binary(root).unwrap_or_else(|| PathBuf::from(INSTALLED[1]));
+        let binary = installed::binary(root).unwrap_or_else(installed::usual);
         Self {
             reader,
             host,
@@ -470,24 +469,4 @@ pub fn desired(cx: &Context<'_>, wanted: impl Fn(&str) -> bool) -> Desired {
         all.warnings.extend(warnings);
     }
     all
-}
-
-/// The installed binary: the running one where it is installed, else the first that is found.
-pub fn installed_binary(root: &Root) -> Option<PathBuf> {
-    let running = root.answer("binary", || {
-        hftune_sys::identity::binary()
-            .filter(|path| {
-                INSTALLED
-                    .iter()
-                    .any(|installed| path == Path::new(installed))
-            })
-            .map(|path| path.display().to_string())
-            .ok_or_else(|| Error::new(Kind::Missing, "the running binary is not installed"))
-    });
-    running.and_then(Result::ok).map(PathBuf::from).or_else(|| {
-        INSTALLED
-            .iter()
-            .map(PathBuf::from)
-            .find(|path| root.exists(path))
-    })
 }

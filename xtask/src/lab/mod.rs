@@ -29,6 +29,7 @@ mod recipe;
 mod scenario;
 mod scenario_bls;
 mod scenario_main;
+mod scenario_package;
 mod scenario_report;
 mod scenario_stock;
 mod snapshot;
@@ -39,12 +40,14 @@ mod tree_files;
 mod tuned_state;
 
 use crate::skip::skip;
-use crate::{static_build, workspace};
-use anyhow::Result;
+use crate::{dist, static_build, workspace};
+use anyhow::{Context, Result};
 pub use apt_private::apt_get;
+pub use checks::Checks;
 use clap::Subcommand;
 use image::{Image, Menu};
 use machine::Clock;
+pub use snapshot::Snapshot;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -68,6 +71,11 @@ enum Job {
     },
     /// Run the main job where GRUB reads /boot/loader/entries, a new kernel's entry included
     Bls {
+        #[command(flatten)]
+        binary: Binary,
+    },
+    /// Install the deb, do the main job, refuse removal, upgrade in the middle of a setup, purge: nothing is left
+    Package {
         #[command(flatten)]
         binary: Binary,
     },
@@ -157,6 +165,15 @@ pub fn run_bls() -> Result<ExitCode> {
     })
 }
 
+/// Runs the scenario of the package with a freshly built hftune, as `cargo xtask test` does.
+pub fn run_package() -> Result<ExitCode> {
+    run(Args {
+        job: Job::Package {
+            binary: Binary { binary: None },
+        },
+    })
+}
+
 /// Runs the scenario of the network ports with a freshly built hftune, as `cargo xtask test` does.
 pub fn run_nic() -> Result<ExitCode> {
     run(Args {
@@ -199,6 +216,20 @@ pub fn run(args: Args) -> Result<ExitCode> {
             let logs = root.join("bls");
             let all_held =
                 guest::with_one_retry(&logs, || scenario_bls::run(&image, &binary, &logs))?;
+            Ok(judge(all_held))
+        }
+        Job::Package { binary } => {
+            let binary = binary.get()?;
+            let logs = root.join("package");
+            let (deb, newer) = debs(&binary, &root.join("debs"))?;
+            let packages = scenario_package::Packages {
+                deb: &deb,
+                newer: &newer,
+                newer_version: NEWER,
+            };
+            let image = prepare(Menu::GrubCfg, &root)?;
+            let all_held =
+                guest::with_one_retry(&logs, || scenario_package::run(&image, &packages, &logs))?;
             Ok(judge(all_held))
         }
         Job::Nic { binary } => {
@@ -272,6 +303,26 @@ pub fn run(args: Args) -> Result<ExitCode> {
         Job::Shell { command } => kept_guest::shell(&kept, &command).map(|()| ExitCode::SUCCESS),
         Job::Down => kept_guest::down(&kept).map(|()| ExitCode::SUCCESS),
     }
+}
+
+/// A version that is higher than every real one.
+const NEWER: &str = "99.0.0";
+
+/// The deb of this binary, and one with a higher version.
+fn debs(binary: &Path, out: &Path) -> Result<(PathBuf, PathBuf)> {
+    let formats = ["deb".to_owned()];
+    let mut made = Vec::new();
+    for version in [None, Some(NEWER)] {
+        made.extend(dist::make(&dist::Request {
+            binary,
+            out,
+            formats: &formats,
+            version,
+        })?);
+    }
+    let newer = made.pop().context("no deb was made")?;
+    let deb = made.pop().context("one deb was made, not two")?;
+    Ok((deb, newer))
 }
 
 /// Installs what is missing on this machine and builds the image if it is not cached.

@@ -35,6 +35,11 @@ pub fn files(control: &Control) -> Result<Snapshot> {
     parse_files(&control.script("manifest.sh", include_str!("scripts/manifest.sh"), FOLDERS)?)
 }
 
+/// The rest of the disk, by size and time of change: reading all of it would take minutes.
+pub fn everything(control: &Control) -> Result<Snapshot> {
+    parse_files(&control.script("everything.sh", include_str!("scripts/everything.sh"), "")?)
+}
+
 /// What the kernel and systemd hold now.
 pub fn live(control: &Control) -> Result<Snapshot> {
     let text = control.script("live.sh", include_str!("scripts/live.sh"), "")?;

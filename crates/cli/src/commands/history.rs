@@ -2,15 +2,29 @@
 
 use hftune_engine::journal;
 use hftune_model::Result;
+use hftune_model::transaction::Status;
 use hftune_report::transactions::{history, history_json};
 use hftune_sys::Root;
 
 use crate::{Answer, terminal};
 
-pub(super) fn run(root: &Root, json: bool) -> Result<Answer> {
-    let transactions = journal::read_all(root)?;
-    Ok(Answer::ok(if json {
+/// Exit code where something is in force and it was asked for that: a package asks before its binary goes.
+const IN_FORCE: u8 = 3;
+
+pub(super) fn run(root: &Root, in_force: bool, json: bool) -> Result<Answer> {
+    let mut transactions = journal::read_all(root)?;
+    if in_force {
+        transactions.retain(|t| t.status != Status::RolledBack);
+    }
+    let code = if in_force && !transactions.is_empty() {
+        IN_FORCE
+    } else {
+        0
+    };
+    let answer = Answer::ok(if json {
         history_json(&transactions)
+    } else if in_force && transactions.is_empty() {
+        "No change of hftune is in force on this host.\n".to_owned()
     } else {
         let mut text = history(&transactions);
         if let Some(cut_off) = journal::cut_off(&transactions) {
@@ -21,5 +35,6 @@ pub(super) fn run(root: &Root, json: bool) -> Result<Answer> {
             ));
         }
         text
-    }))
+    });
+    Ok(answer.code(code))
 }

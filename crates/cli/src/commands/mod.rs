@@ -64,7 +64,7 @@ pub(crate) fn run(args: &Args) -> Result<Answer> {
         Command::Confirm => confirm::run(&root),
         Command::Verify(args) => verify::run(&root, args),
         Command::Rollback(args) => rollback::run(&root, args),
-        Command::History { output } => history::run(&root, output.json),
+        Command::History { in_force, output } => history::run(&root, *in_force, output.json),
         Command::Explain { id, output } => explain::run(&root, id.as_deref(), output.json),
         Command::Irq { command } => irq::run(&root, command),
         Command::Nic { command } => nic::run(&root, command),

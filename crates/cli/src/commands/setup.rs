@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use hftune_engine::machine::{Machine, installed_binary};
+use hftune_engine::installed;
+use hftune_engine::machine::Machine;
 use hftune_engine::{apply, confirm, cut_links, journal};
 use hftune_model::finding::{Finding, Proof, Verdict};
 use hftune_model::plan::{Plan, Step};
@@ -138,7 +139,7 @@ pub(super) fn need_installed(root: &Root) -> Result<()> {
     if !root.is_live() {
         return Ok(());
     }
-    if let Some(path) = installed_binary(root) {
+    if let Some(path) = installed::binary(root) {
         // What a link leads to is for whoever made the link to protect.
         let metadata = root.metadata(&path).ok().flatten();
         if metadata.is_some_and(|of| of.uid != 0 || of.mode & 0o022 != 0) {

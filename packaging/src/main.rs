@@ -1,0 +1,73 @@
+//! Makes hftune's packages out of one list of files. `cargo xtask dist` builds the binary and calls this.
+//!
+//! A program of its own rather than a part of xtask: it is built of the whole of hftune, whose command line is what manual
+//! pages and completions are made of, and of what writes packages, and no other chore should wait for that.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the ban keeps the product on one road to the machine; this reads a checkout and writes under target/"
+)]
+
+mod completions;
+mod deb;
+mod list;
+mod manual;
+mod rpm;
+mod scripts;
+mod sources;
+#[cfg(test)]
+mod tests;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use list::Format;
+use sources::Sources;
+use std::fs;
+use std::path::PathBuf;
+
+/// Make hftune's packages
+#[derive(Parser)]
+struct Args {
+    /// Which; all of them where none is named
+    #[arg(value_enum)]
+    formats: Vec<Format>,
+    /// The static binary
+    #[arg(long, value_name = "FILE")]
+    binary: PathBuf,
+    /// The checkout whose documents and profiles go into them
+    #[arg(long, value_name = "DIR")]
+    checkout: PathBuf,
+    /// Seconds since 1970 that every file is said to have been changed at: the time of the commit
+    #[arg(long, value_name = "SECONDS")]
+    time: u32,
+    /// Another version than that of the workspace
+    #[arg(long = "as-version", value_name = "VERSION", default_value = env!("CARGO_PKG_VERSION"))]
+    version: String,
+    /// Where to put them
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+fn main() -> Result<()> {
+    let mut args = Args::parse();
+    if args.formats.is_empty() {
+        args.formats = vec![Format::Deb, Format::Rpm];
+    }
+    let sources = Sources {
+        checkout: args.checkout,
+        binary: args.binary,
+        version: args.version,
+        time: args.time,
+    };
+    let list = list::list(&sources)?;
+    fs::create_dir_all(&args.out)?;
+    for format in args.formats {
+        let (name, bytes) = match format {
+            Format::Deb => (deb::name(&sources), deb::package(&sources, &list)?),
+            Format::Rpm => (rpm::name(&sources), rpm::package(&sources, &list)?),
+        };
+        let path = args.out.join(name);
+        fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+        println!("{}", path.display());
+    }
+    Ok(())
+}
