@@ -333,17 +333,38 @@ pub(crate) struct Verify {
     #[arg(long)]
     pub json: bool,
     /// Only settings whose id begins so, like sysctl or irq/ens1f0; may be given several times
+    ///
+    /// The rest is not counted either, and does not decide the exit code.
     #[arg(long, value_name = "ID")]
     pub only: Vec<String>,
-    /// Only what is not as desired
+    /// List only what is not as desired; everything is counted
     #[arg(long)]
     pub failed: bool,
+    /// Write the result to FILE instead, readable for everybody; FILE is replaced in one go
+    ///
+    /// A reader finds the old file or the new one whole, as the textfile directory of node_exporter wants it. Its name ends in
+    /// .prom there.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
+    /// A table, and the reason and the remedy of what is not as desired
     Human,
+    /// One JSON object, "hftune/verify/1"
     Json,
+    /// JUnit XML: a test case a setting; a finding is a failure, what could not be read an error
+    Junit,
+    /// TAP version 14, with YAML; what waits for a reboot is TODO
+    Tap,
+    /// Metrics for the textfile directory of node_exporter
+    Prometheus,
+    /// One line with performance data, and the exit codes of plugins in place of hftune's: 0 as desired, 1 only a reboot is
+    /// missing, 2 findings, 3 a setting could not be read or verify failed
+    Nagios,
+    /// Tables for a ticket or a merge request
+    Markdown,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -66,6 +66,14 @@ pub fn human(
         };
     }
     out.push('\n');
-    out.push_str(&verify::human(profile, findings, told, &[], width));
+    out.push_str(&verify::human(
+        &verify::Verified {
+            profile,
+            all: findings,
+            shown: told,
+            notes: &[],
+        },
+        width,
+    ));
     out
 }

@@ -1,5 +1,10 @@
 //! The clock of the machine.
 
+/// The present time in seconds since 1970.
+pub fn unix() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0)
+}
+
 /// The present time in UTC, to the second, as it is told in records and results.
 pub fn now() -> String {
     jiff::Timestamp::now()

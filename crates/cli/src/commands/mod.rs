@@ -120,6 +120,12 @@ fn need_this_machine(root: &Root, does: &str) -> Result<()> {
     Err(Error::new(Kind::Usage, what).hint("leave --root out"))
 }
 
+/// What the machine is called; empty where that is not known: not every capture has it.
+fn hostname(root: &Root) -> String {
+    let name = root.read_text("/proc/sys/kernel/hostname");
+    name.unwrap_or_default().trim().to_owned()
+}
+
 /// The CPUs that are named, or those that are measured where none are.
 fn cpus_or_default(root: &Root, given: Option<&CpuSet>) -> Result<CpuSet> {
     given.map_or_else(|| cpus::default_cpus(root), |cpus| Ok(cpus.clone()))
