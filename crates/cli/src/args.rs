@@ -569,6 +569,8 @@ pub(crate) enum Profile {
         #[command(flatten)]
         output: Json,
     },
+    /// Print the JSON Schema of a profile's file, for editors
+    Schema,
     /// Check a profile
     Check {
         /// The file

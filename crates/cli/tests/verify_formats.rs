@@ -76,6 +76,8 @@ fn every_format_counts_the_same_settings() {
 #[test]
 fn failed_lists_less_and_counts_the_same_and_only_does_both() {
     let machine = Machine::debian();
+    machine.run(&["setup", "--yes"]).expect(4);
+    machine.file("/proc/sys/vm/swappiness", "60\n");
     let of = |format: &str, more: &[&str]| verify(&machine, format, more).stdout;
     let all = of("prometheus", &[]);
     let failed = of("prometheus", &["--failed"]);
@@ -87,7 +89,7 @@ fn failed_lists_less_and_counts_the_same_and_only_does_both() {
     };
     assert_eq!(settings(&all), settings(&failed));
     assert!(lines(&failed, "hftune_setting_ok{") < lines(&all, "hftune_setting_ok{"));
-    assert!(!failed.contains("verdict=\"ok\"} 1\nhftune_setting_ok"));
+    assert!(!failed.contains("verdict=\"ok\"} 1\n"));
     let status = |more: &[&str]| of("nagios", more);
     assert_eq!(status(&[]), status(&["--failed"]));
 
@@ -96,16 +98,11 @@ fn failed_lists_less_and_counts_the_same_and_only_does_both() {
     let none = verify(
         &machine,
         "tap",
-        &["--failed", "--only", "sysctl/net.ipv4.conf.lo.rp_filter"],
+        &["--failed", "--only", "sysctl/vm.stat_interval"],
     )
     .expect(0);
     assert!(none.stdout.contains("1..0 # SKIP"), "{}", none.stdout);
-    let none = verify(
-        &machine,
-        "nagios",
-        &["--only", "sysctl/net.ipv4.conf.lo.rp_filter"],
-    )
-    .expect(0);
+    let none = verify(&machine, "nagios", &["--only", "sysctl/vm.stat_interval"]).expect(0);
     assert!(none.stdout.starts_with("HFTUNE OK - "), "{}", none.stdout);
 }
 
@@ -165,7 +162,7 @@ fn a_directory_that_cannot_be_written_to_is_named_with_the_remedy() {
     let missing = dir.path().join("no/such/hftune.prom");
     let missing = missing.to_str().expect("text");
     let answer = verify(&machine, "prometheus", &["--output", missing]).expect(1);
-    for part in [missing, "mkdir -p ", "/no/such"] {
+    for part in ["/no/such: cannot open the directory", "mkdir -p "] {
         assert!(answer.stderr.contains(part), "{part}: {}", answer.stderr);
     }
     // Somebody's link is not replaced.

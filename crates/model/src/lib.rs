@@ -35,6 +35,7 @@ pub mod quiet;
 pub mod run_check;
 pub mod setting;
 pub mod size;
+mod text_schema;
 pub mod transaction;
 pub mod vma;
 

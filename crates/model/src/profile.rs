@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::names::{IfName, SysctlKey};
@@ -13,6 +14,7 @@ use crate::{CpuSet, Size};
 
 pub mod nic;
 mod resolved;
+mod schema;
 mod valid;
 pub mod vma;
 
@@ -24,7 +26,7 @@ pub use vma::Vma;
 pub const KEEP: &str = "keep";
 
 /// A resolved profile.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Profile {
     /// Name, as in `extends = "hft"`.
@@ -37,9 +39,11 @@ pub struct Profile {
     pub cpus: Cpus,
     /// Kernel parameters.
     #[serde(deserialize_with = "valid::sysctl")]
+    #[schemars(schema_with = "schema::by_kernel_name::<SysctlValue>")]
     pub sysctl: BTreeMap<SysctlKey, SysctlValue>,
     /// Kernel boot arguments, by name.
     #[serde(deserialize_with = "valid::boot")]
+    #[schemars(schema_with = "schema::by_kernel_name::<BootValue>")]
     pub boot: BTreeMap<String, BootValue>,
     /// Huge pages.
     pub hugepages: HugePages,
@@ -66,7 +70,7 @@ pub struct Profile {
 }
 
 /// Which CPUs serve the OS.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cpus {
     /// These CPUs serve the OS; overrides the rule.
@@ -96,7 +100,7 @@ pub struct Cpus {
 }
 
 /// A sysctl's value: an integer, text, or the word "keep", which leaves the host's own value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, try_from = "valid::RawSysctlValue")]
 pub enum SysctlValue {
     /// A number.
@@ -118,7 +122,7 @@ impl SysctlValue {
 
 /// A boot argument's value: a template in which `{isolated}` and `{housekeeping}` stand for CPU lists, `true` for an
 /// argument without a value, `false` for an argument that is not to be set.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, try_from = "valid::RawBootValue")]
 pub enum BootValue {
     /// Present without a value, or not set.
@@ -128,7 +132,7 @@ pub enum BootValue {
 }
 
 /// Huge pages.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct HugePages {
     /// Size of a page: 2M or 1G on x86.
@@ -152,7 +156,7 @@ impl Default for HugePages {
 }
 
 /// Transparent huge pages.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Thp {
     /// `/sys/kernel/mm/transparent_hugepage/enabled`.
@@ -171,8 +175,9 @@ impl Default for Thp {
 }
 
 /// A mode of transparent huge pages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase", try_from = "valid::RawThpMode")]
+#[schemars(!try_from)]
 pub enum ThpMode {
     /// Everywhere.
     Always,
@@ -197,7 +202,7 @@ impl ThpMode {
 }
 
 /// Clock frequency and idle states.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Power {
     /// cpufreq governor, or "keep".
@@ -222,7 +227,7 @@ impl Default for Power {
 }
 
 /// Device interrupts.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Irq {
     /// Whether every movable IRQ and the default for new ones go to the housekeeping CPUs.
@@ -230,7 +235,7 @@ pub struct Irq {
 }
 
 /// Kernel threads.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Threads {
     /// Whether every kernel thread that can move goes to the housekeeping CPUs.
@@ -238,7 +243,7 @@ pub struct Threads {
 }
 
 /// Receive packet steering (RPS).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rps {
     /// Whether no packet is steered to an isolated CPU.
@@ -246,7 +251,7 @@ pub struct Rps {
 }
 
 /// Workqueues of the kernel.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Workqueue {
     /// Whether work that is bound to no CPU goes to the housekeeping CPUs.
@@ -254,7 +259,7 @@ pub struct Workqueue {
 }
 
 /// Services.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Services {
     /// Units that are stopped and masked while the profile is in force.
@@ -263,7 +268,7 @@ pub struct Services {
 }
 
 /// Resource limits of logins (limits.d); units need `LimitMEMLOCK=` of their own.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Who: a user, `@group`, or `*`.

@@ -12,6 +12,7 @@ pub mod plan;
 pub mod profile;
 pub mod quiet;
 pub mod run_check;
+pub mod schema;
 pub mod table;
 pub mod text;
 pub mod transactions;

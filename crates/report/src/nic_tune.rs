@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 
 use hftune_model::finding::Finding;
 use hftune_model::plan::Change;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::transactions::{NotDone, Setup, setup};
 use crate::verify;
 
 /// The result of `hftune nic tune`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Tuned {
     /// [`Tuned::SCHEMA`].
     pub schema: &'static str,

@@ -71,7 +71,7 @@ pub(super) fn housekeeping_cores<'de, D: Deserializer<'de>>(
 }
 
 /// A sysctl's value as TOML has it.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(
     untagged,
     expecting = "expected an integer, a text like \"4096 131072 134217728\", or \"keep\""
@@ -135,7 +135,7 @@ pub(super) fn sysctl<'de, D: Deserializer<'de>>(
 }
 
 /// A boot argument's value as TOML has it.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(
     untagged,
     expecting = "expected true, false, or a text like \"{isolated}\""
