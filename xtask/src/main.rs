@@ -10,6 +10,7 @@ mod docs;
 mod faults;
 mod fuzz;
 mod lab;
+mod monitoring;
 mod progress;
 mod setup;
 mod skip;
@@ -43,6 +44,8 @@ enum Chore {
     Fuzz(fuzz::Args),
     /// Write docs/ from the settings' own words
     Docs(docs::Args),
+    /// Have a real node_exporter and a real Prometheus read the metrics, and answer the dashboard and the alert rules
+    Monitoring,
     /// Measure whole processes side by side
     Bench(bench::Args),
 }
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Chore::Docs(args) => docs::run(&args).map(|()| ExitCode::SUCCESS),
         Chore::Bench(args) => bench::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),
+        Chore::Monitoring => monitoring::run(),
         Chore::Faults => faults::run().map(|()| ExitCode::SUCCESS),
     };
     let error = match result {

@@ -4,7 +4,7 @@ use crate::fuzz;
 use crate::lab;
 use crate::progress::say;
 use crate::skip::Skip;
-use crate::{docs, tool, workspace};
+use crate::{docs, monitoring, tool, workspace};
 use anyhow::{Result, bail};
 use clap::Args as ClapArgs;
 use std::path::Path;
@@ -41,9 +41,10 @@ const STEPS: &[Step] = &[
 /// What may be skipped on a machine that cannot run it: its name, and what it runs.
 type Scenario = (&'static str, fn() -> Result<ExitCode>);
 
-/// The fuzzer needs a C++ compiler; the rest shows what only a real kernel and a real boot loader can.
+/// The fuzzer needs a C++ compiler, the monitoring programs of Debian; the rest shows what only a real kernel and a real boot loader can.
 const SCENARIOS: &[Scenario] = &[
     ("fuzz", fuzz::briefly),
+    ("monitoring", monitoring::run),
     ("lab main", lab::run_main),
     ("lab bls", lab::run_bls),
     ("lab nic", lab::run_nic),

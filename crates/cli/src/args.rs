@@ -58,6 +58,11 @@ pub(crate) enum Command {
     Confirm,
     /// Prove every setting: saved, live, in effect
     Verify(Verify),
+    /// Watch for drift: a timer that verifies, writes metrics, and tells in the journal what changed
+    Drift {
+        #[command(subcommand)]
+        command: Drift,
+    },
     /// Undo the last setup, or everything since a transaction
     Rollback(Rollback),
     /// List what was done when
@@ -385,6 +390,42 @@ pub(crate) struct Rollback {
     pub consent: Consent,
     #[command(flatten)]
     pub output: Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Drift {
+    /// Enable hftune-verify.timer: verify every 15 minutes on the CPUs that serve the OS, metrics, and journal entries
+    ///
+    /// A journal entry tells which setting changed, from what to what, and the likely author as far as it is known:
+    /// journalctl -u hftune-verify. The interval is every_minutes in the profile's [drift]. hftune rollback undoes it.
+    Enable {
+        /// Where the metrics go; without it the textfile directory of node_exporter where there is one, else
+        /// /var/lib/hftune/metrics
+        #[arg(long, value_name = "DIR")]
+        textfile_dir: Option<String>,
+        #[command(flatten)]
+        consent: Consent,
+        #[command(flatten)]
+        output: Json,
+    },
+    /// Disable it, and remove its metrics
+    Disable {
+        #[command(flatten)]
+        consent: Consent,
+        #[command(flatten)]
+        output: Json,
+    },
+    /// Tell whether it is enabled, when it ran last, and what it found
+    Status {
+        #[command(flatten)]
+        output: Json,
+    },
+    /// Verify, write the metrics, and tell what changed since the last run: what hftune-verify.service runs
+    Check {
+        /// Where the metrics go
+        #[arg(long, value_name = "DIR")]
+        textfile_dir: Option<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

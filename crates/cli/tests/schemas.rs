@@ -165,6 +165,9 @@ fn every_output_of_a_machine_is_as_its_schema_says() {
             &["vma", "params", "--json"],
             &["vma", "stats", "--json"],
             &["vma", "install", "--yes", "--json"],
+            &["drift", "enable", "--yes", "--json"],
+            &["drift", "status", "--json"],
+            &["drift", "disable", "--yes", "--json"],
         ] {
             schemas.check(&run(words));
         }

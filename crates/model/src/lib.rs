@@ -18,6 +18,7 @@
 
 pub mod cpu_plan;
 pub mod cpuset;
+pub mod drift;
 pub mod error;
 pub mod ethtool;
 pub mod finding;

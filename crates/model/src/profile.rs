@@ -20,6 +20,7 @@ pub mod vma;
 
 pub use nic::Nic;
 pub use resolved::{Origin, Resolved};
+pub use valid::textfile_dir;
 pub use vma::Vma;
 
 /// The word that leaves the host's own value.
@@ -67,6 +68,8 @@ pub struct Profile {
     pub services: Services,
     /// Resource limits.
     pub limits: Limits,
+    /// Watching for drift.
+    pub drift: Drift,
 }
 
 /// Which CPUs serve the OS.
@@ -288,6 +291,30 @@ impl Default for Limits {
             domain: "*".to_owned(),
             memlock: KEEP.to_owned(),
             rtprio: -1,
+        }
+    }
+}
+
+/// Watching for drift: a timer that verifies, and tells what changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Drift {
+    /// Whether the timer is there, besides that of `hftune drift enable`.
+    pub watch: bool,
+    /// Minutes between two runs.
+    #[serde(deserialize_with = "valid::minutes")]
+    pub every_minutes: u32,
+    /// Where the metrics go; empty: the directory that node_exporter has, else one of hftune's own.
+    #[serde(deserialize_with = "valid::directory_or_none")]
+    pub textfile_dir: String,
+}
+
+impl Default for Drift {
+    fn default() -> Self {
+        Self {
+            watch: false,
+            every_minutes: 15,
+            textfile_dir: String::new(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Reports: text and JSON out of the model. Nothing here touches the machine.
 pub mod capture;
+pub mod drift;
 pub mod explain;
 pub mod host;
 pub mod html;

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// The tables in the order in which a profile is written.
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 14] = [
     "cpus",
     "sysctl",
     "boot",
@@ -25,6 +25,7 @@ const TABLES: [&str; 13] = [
     "nic",
     "services",
     "limits",
+    "drift",
 ];
 
 /// What `hftune profile show --json` prints.

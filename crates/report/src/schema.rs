@@ -10,7 +10,7 @@ use schemars::transform::{Transform, transform_subschemas};
 use schemars::{JsonSchema, Schema, json_schema};
 
 use crate::{
-    capture, explain, host, irq, nic, nic_tune, profile, run_check, transactions, verify,
+    capture, drift, explain, host, irq, nic, nic_tune, profile, run_check, transactions, verify,
     vma_check, vma_params, vma_stats,
 };
 
@@ -38,6 +38,9 @@ impl Named {
 pub fn all() -> Vec<Named> {
     vec![
         output::<capture::Captured<'_>>("hftune/captured/1"),
+        output::<drift::Status>(drift::Status::SCHEMA),
+        output::<transactions::Setup>("hftune/drift-disable/1"),
+        output::<transactions::Setup>("hftune/drift-enable/1"),
         output::<explain::One<'_>>("hftune/explain/1"),
         output::<transactions::History<'_>>("hftune/history/1"),
         output::<host::Report<'_>>("hftune/host/1"),

@@ -52,7 +52,7 @@ pub(crate) fn domain(id: &str) -> &str {
 }
 
 /// How many findings have each verdict; every verdict is listed.
-pub(crate) fn counts(findings: &[Finding]) -> Vec<(Verdict, usize)> {
+pub fn counts(findings: &[Finding]) -> Vec<(Verdict, usize)> {
     Verdict::ALL
         .into_iter()
         .map(|verdict| {

@@ -39,7 +39,7 @@ mod tuned_state;
 use crate::skip::skip;
 use crate::{static_build, workspace};
 use anyhow::Result;
-pub use apt_private::apt_get;
+pub use apt_private::{PrivateApt, apt_get};
 use clap::Subcommand;
 use image::{Image, Menu};
 use machine::Clock;

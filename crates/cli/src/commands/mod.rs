@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod confirm;
+mod drift;
 mod explain;
 mod history;
 mod host;
@@ -67,6 +68,7 @@ pub(crate) fn run(args: &Args) -> Result<Answer> {
         Command::History { output } => history::run(&root, output.json),
         Command::Explain { id, output } => explain::run(&root, id.as_deref(), output.json),
         Command::Irq { command } => irq::run(&root, command),
+        Command::Drift { command } => drift::run(&root, command),
         Command::Nic { command } => nic::run(&root, command),
         Command::Run(args) => run::run(&root, args),
         Command::Jitter(args) => jitter::run(&root, args),
