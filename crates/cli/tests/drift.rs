@@ -182,6 +182,22 @@ fn a_run_tells_what_changed_and_by_whom() {
     machine.remove("/etc/sysctl.d/99-zz.conf");
     has(&check(&machine), &["overridden", "-> ok (0)"]);
 
+    // The profile wants something else now, and nobody ran setup.
+    machine.file(
+        "/etc/hftune/profile.toml",
+        "[sysctl]\n\"vm.swappiness\" = 5\n",
+    );
+    has(
+        &check(&machine),
+        &[
+            "sysctl/vm.swappiness: ok (0) -> wrong (0)",
+            "wanted 5",
+            "whoever changed the profile",
+        ],
+    );
+    machine.remove("/etc/hftune/profile.toml");
+    check(&machine);
+
     // A file of ours that somebody changed is newer than the last run.
     let path = machine.path("/etc/systemd/system/disable-thp.service");
     fs::write(&path, "[Service]\n").expect("write");

@@ -19,6 +19,7 @@ use hftune_sys::Root;
 use hftune_sys::write::Metadata;
 use serde::{Deserialize, Serialize};
 
+use crate::in_force::{Choices, InForce};
 use crate::journal;
 use crate::machine::Machine;
 use crate::units;
@@ -58,6 +59,15 @@ pub struct State {
 /// Whether the watch is enabled, as far as files tell.
 pub fn is_enabled(root: &Root) -> bool {
     root.exists(drift::timer_path())
+}
+
+/// The options of a run: those of the last setup, its `--force` too, since nobody is there who could give it anew.
+pub fn choices(root: &Root) -> Result<Choices> {
+    let (in_force, _) = InForce::read_or_warn(root)?;
+    Ok(Choices {
+        force: in_force.is_some_and(|last| last.choices.force),
+        ..Choices::default()
+    })
 }
 
 /// Whether systemd says that the timer runs.
@@ -147,9 +157,8 @@ pub fn compare(
                 id: finding.id.clone(),
                 before: before.cloned(),
                 after: Some(after.clone()),
-                wanted: finding.desired.clone(),
                 fix: finding.fix.clone(),
-                author: authors.of(finding),
+                author: authors.of(finding, before),
                 rebooted: authors.rebooted,
             })
         })
@@ -162,7 +171,6 @@ pub fn compare(
         id: id.clone(),
         before: Some(before.clone()),
         after: None,
-        wanted: String::new(),
         fix: None,
         author: authors.ours(id).unwrap_or(Author::Unknown),
         rebooted: authors.rebooted,
@@ -218,11 +226,14 @@ impl Authors<'_> {
             .map(|transaction| Author::Hftune(transaction.clone()))
     }
 
-    /// The likely author, by the best that is known: hftune's own journal, what wins over the setting, a file that is newer
+    /// The likely author, by the best that is known: hftune's own journal, the profile, what wins over the setting, a file that is newer
     /// than the last run, a rival that runs. Otherwise nobody knows.
-    fn of(&self, finding: &Finding) -> Author {
+    fn of(&self, finding: &Finding, before: Option<&Seen>) -> Author {
         if let Some(author) = self.ours(&finding.id) {
             return author;
+        }
+        if before.is_some_and(|before| before.wanted != finding.desired) {
+            return Author::Profile;
         }
         if finding.verdict == Verdict::Overridden {
             return Author::Wins(finding.reason.clone());

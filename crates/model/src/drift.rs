@@ -14,6 +14,8 @@ pub struct Seen {
     pub verdict: Verdict,
     /// The value that the kernel held, or what was read of it otherwise; empty where nothing could be read.
     pub value: String,
+    /// The value that was desired.
+    pub wanted: String,
     /// The first run that saw this verdict, in seconds since 1970.
     pub since: u64,
 }
@@ -26,6 +28,7 @@ impl Seen {
         Self {
             verdict: finding.verdict,
             value: value.unwrap_or_default().to_owned(),
+            wanted: finding.desired.clone(),
             since: before
                 .filter(|before| before.verdict == finding.verdict)
                 .map_or(now, |before| before.since),
@@ -42,8 +45,6 @@ pub struct Change {
     pub before: Option<Seen>,
     /// What this one sees; `None` where it is gone, with the device that it was about.
     pub after: Option<Seen>,
-    /// The desired value.
-    pub wanted: String,
     /// What mends it.
     pub fix: Option<String>,
     /// Who is likely to have done it.
@@ -57,6 +58,8 @@ pub struct Change {
 pub enum Author {
     /// hftune itself: the transaction.
     Hftune(String),
+    /// Whoever changed the profile, which wanted another value.
+    Profile,
     /// What wins over the setting: the reason, which names it.
     Wins(String),
     /// A file that sets it and changed since the last run.

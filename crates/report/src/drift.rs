@@ -75,8 +75,12 @@ fn line(change: &Change) -> (Level, String) {
         .after
         .as_ref()
         .is_some_and(|after| after.verdict != Verdict::Ok);
-    if is_open && !change.wanted.is_empty() {
-        let _ = write!(text, "; wanted {}", change.wanted);
+    let wanted = change
+        .after
+        .as_ref()
+        .map_or("", |after| after.wanted.as_str());
+    if is_open && !wanted.is_empty() {
+        let _ = write!(text, "; wanted {wanted}");
     }
     let _ = write!(text, "; {}", author(&change.author));
     if change.rebooted {
@@ -101,6 +105,10 @@ fn author(author: &Author) -> String {
     match author {
         Author::Hftune(transaction) => {
             format!("author: hftune, transaction {transaction}")
+        }
+        Author::Profile => {
+            "author: whoever changed the profile, which wanted another value at the last run"
+                .to_owned()
         }
         Author::Wins(reason) => format!("likely author: {reason}"),
         Author::File(path) => format!(
@@ -208,13 +216,13 @@ mod tests {
         let seen = |(verdict, value): (Verdict, &str)| Seen {
             verdict,
             value: value.to_owned(),
+            wanted: "0".to_owned(),
             since: 1,
         };
         Change {
             id: "sysctl/vm.swappiness".to_owned(),
             before: before.map(seen),
             after: after.map(seen),
-            wanted: "0".to_owned(),
             fix: Some("hftune setup".to_owned()),
             author,
             rebooted: false,

@@ -51,14 +51,14 @@ impl Programs {
 fn unpack(work: &Path, into: &Path) -> Result<()> {
     say("unpacking Debian's packages of Prometheus");
     let log = work.join("packages.log");
+    let apt = PrivateApt::new(&work.join("apt"))?;
+    apt.add_the_machines_own()?;
+    tool::run_logged(apt.get().arg("update"), &log)?;
     for package in PACKAGES {
-        // A folder each, since a download is told by being the only package in it.
-        let apt = PrivateApt::new(&work.join("apt"))?;
-        apt.add_the_machines_own()?;
-        tool::run_logged(apt.get().arg("update"), &log)?;
         let file = apt.download(package, &log)?;
         tool::run_logged(tool::command("dpkg").arg("-x").arg(&file).arg(into), &log)?;
-        apt.remove()?;
+        // The next download is told by being the only package in the folder.
+        fs::remove_file(file)?;
     }
-    Ok(())
+    apt.remove()
 }

@@ -144,7 +144,7 @@ fn check(root: &Root, dir: Option<&str>) -> Result<Answer> {
         };
         let started = Instant::now();
         let (told, began) = (time::now(), time::unix());
-        let machine = Machine::read(root, Choices::default())?;
+        let machine = Machine::read(root, drift::choices(root)?)?;
         terminal::warn(&machine.warnings);
         let desired = machine.desired();
         let (findings, _) = machine.verify()?;
