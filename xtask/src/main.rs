@@ -11,6 +11,7 @@ mod docs;
 mod faults;
 mod fuzz;
 mod lab;
+mod monitoring;
 mod packages;
 mod progress;
 mod setup;
@@ -47,6 +48,8 @@ enum Chore {
     Fuzz(fuzz::Args),
     /// Write docs/ from the settings' own words
     Docs(docs::Args),
+    /// Have a real node_exporter and a real Prometheus read the metrics, and answer the dashboard and the alert rules
+    Monitoring,
     /// Measure whole processes side by side
     Bench(bench::Args),
 }
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Chore::Docs(args) => docs::run(&args).map(|()| ExitCode::SUCCESS),
         Chore::Bench(args) => bench::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),
+        Chore::Monitoring => monitoring::run(),
         Chore::Faults => faults::run().map(|()| ExitCode::SUCCESS),
     };
     let error = match result {

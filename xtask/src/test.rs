@@ -4,7 +4,7 @@ use crate::fuzz;
 use crate::lab;
 use crate::progress::say;
 use crate::skip::Skip;
-use crate::{docs, packages, tool, workspace};
+use crate::{docs, monitoring, packages, tool, workspace};
 use anyhow::{Result, bail};
 use clap::Args as ClapArgs;
 use std::path::Path;
@@ -41,10 +41,12 @@ const STEPS: &[Step] = &[
 /// What may be skipped on a machine that cannot run it: its name, and what it runs.
 type Scenario = (&'static str, fn() -> Result<ExitCode>);
 
-/// The fuzzer needs a C++ compiler, packages the tools of two distributions; the rest shows what only a real kernel and a real boot loader can.
+/// The fuzzer needs a C++ compiler, packages the tools of two distributions, monitoring programs of Debian; the rest shows what only
+/// a real kernel and a real boot loader can.
 const SCENARIOS: &[Scenario] = &[
     ("fuzz", fuzz::briefly),
     ("packages", packages::check),
+    ("monitoring", monitoring::run),
     ("lab main", lab::run_main),
     ("lab bls", lab::run_bls),
     ("lab nic", lab::run_nic),

@@ -58,6 +58,11 @@ pub(crate) enum Command {
     Confirm,
     /// Prove every setting: saved, live, in effect
     Verify(Verify),
+    /// Watch for drift: a timer that verifies, writes metrics, and tells in the journal what changed
+    Drift {
+        #[command(subcommand)]
+        command: Drift,
+    },
     /// Undo the last setup, or everything since a transaction
     Rollback(Rollback),
     /// List what was done when
@@ -336,17 +341,38 @@ pub(crate) struct Verify {
     #[arg(long)]
     pub json: bool,
     /// Only settings whose id begins so, like sysctl or irq/ens1f0; may be given several times
+    ///
+    /// The rest is not counted either, and does not decide the exit code.
     #[arg(long, value_name = "ID")]
     pub only: Vec<String>,
-    /// Only what is not as desired
+    /// List only what is not as desired; everything is counted
     #[arg(long)]
     pub failed: bool,
+    /// Write the result to FILE instead, readable for everybody; FILE is replaced in one go
+    ///
+    /// A reader finds the old file or the new one whole, as the textfile directory of node_exporter wants it. Its name ends in
+    /// .prom there.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
+    /// A table, and the reason and the remedy of what is not as desired
     Human,
+    /// One JSON object, "hftune/verify/1"
     Json,
+    /// JUnit XML: a test case a setting; a finding is a failure, what could not be read an error
+    Junit,
+    /// TAP version 14, with YAML; what waits for a reboot is TODO
+    Tap,
+    /// Metrics for the textfile directory of node_exporter
+    Prometheus,
+    /// One line with performance data, and the exit codes of plugins in place of hftune's: 0 as desired, 1 only a reboot is
+    /// missing, 2 findings, 3 a setting could not be read or verify failed
+    Nagios,
+    /// Tables for a ticket or a merge request
+    Markdown,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -367,6 +393,42 @@ pub(crate) struct Rollback {
     pub consent: Consent,
     #[command(flatten)]
     pub output: Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Drift {
+    /// Enable hftune-verify.timer: verify every 15 minutes on the CPUs that serve the OS, metrics, and journal entries
+    ///
+    /// A journal entry tells which setting changed, from what to what, and the likely author as far as it is known:
+    /// journalctl -u hftune-verify. The interval is every_minutes in the profile's [drift]. hftune rollback undoes it.
+    Enable {
+        /// Where the metrics go; without it the textfile directory of node_exporter where there is one, else
+        /// /var/lib/hftune/metrics
+        #[arg(long, value_name = "DIR")]
+        textfile_dir: Option<String>,
+        #[command(flatten)]
+        consent: Consent,
+        #[command(flatten)]
+        output: Json,
+    },
+    /// Disable it, and remove its metrics
+    Disable {
+        #[command(flatten)]
+        consent: Consent,
+        #[command(flatten)]
+        output: Json,
+    },
+    /// Tell whether it is enabled, when it ran last, and what it found
+    Status {
+        #[command(flatten)]
+        output: Json,
+    },
+    /// Verify, write the metrics, and tell what changed since the last run: what hftune-verify.service runs
+    Check {
+        /// Where the metrics go
+        #[arg(long, value_name = "DIR")]
+        textfile_dir: Option<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -551,6 +613,8 @@ pub(crate) enum Profile {
         #[command(flatten)]
         output: Json,
     },
+    /// Print the JSON Schema of a profile's file, for editors
+    Schema,
     /// Check a profile
     Check {
         /// The file

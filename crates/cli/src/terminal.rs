@@ -30,6 +30,11 @@ pub(crate) fn print(text: &str) {
         .and_then(|()| out.flush());
 }
 
+/// Text without its colours.
+pub(crate) fn plain(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
+}
+
 /// Prints an error with its remedy.
 pub(crate) fn error(e: &Error) {
     let mut err = anstream::stderr();

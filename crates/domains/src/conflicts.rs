@@ -121,6 +121,24 @@ fn claims<'a>(cx: &Context<'a>) -> Vec<&'a Claim> {
         .collect()
 }
 
+/// The files in which other tools say that they write what a setting writes, whether or not they run.
+pub fn files_about(setting: &Setting, cx: &Context<'_>) -> Vec<String> {
+    let mut files = Vec::new();
+    for artifact in &setting.artifacts {
+        let Artifact::Kernel { path, .. } = artifact else {
+            continue;
+        };
+        let path = path.to_string_lossy();
+        let claims = cx.host.services.claims.iter();
+        files.extend(
+            claims
+                .filter(|claim| is_about(claim, &path))
+                .map(|claim| claim.file.clone()),
+        );
+    }
+    files
+}
+
 /// The pool of the whole host, which the kernel spreads over the pools of the nodes: of 2 MiB pages, unless the kernel
 /// was booted with another default size (Documentation/admin-guide/mm/hugetlbpage.rst).
 const POOL: &str = "/proc/sys/vm/nr_hugepages";

@@ -17,6 +17,7 @@ use hftune_sys::Reader;
 pub mod boot;
 pub mod conflicts;
 pub mod cpu_split;
+pub mod drift;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
 pub mod hugepages;
@@ -56,6 +57,7 @@ pub const ALL: &[&dyn Domain] = &[
     &power::Power,
     &services::Services,
     &limits::Limits,
+    &drift::Drift,
 ];
 
 /// What a domain decides from.

@@ -22,7 +22,7 @@ pub const HEADER: &str = "# Written by hftune. Change the profile, not this file
 
 /// What none of our units needs, as far as systemd 239 of RHEL 8 knows it: they write to `/proc` and `/sys`, and to nothing on a
 /// disk; they ask ports over netlink, or with a socket, and start systemctl.
-const HARDENING: &str = "NoNewPrivileges=yes\n\
+pub(crate) const HARDENING: &str = "NoNewPrivileges=yes\n\
     ProtectSystem=strict\n\
     ProtectHome=yes\n\
     ProtectControlGroups=yes\n\

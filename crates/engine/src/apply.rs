@@ -11,6 +11,7 @@ use hftune_model::{Error, Kind, Result};
 use hftune_sys::{Root, exec, signals, time};
 
 use crate::arguments;
+use crate::drift;
 use crate::journal::Journal;
 use crate::packages;
 use crate::port;
@@ -94,7 +95,10 @@ pub fn apply(
             }
         }
     }
-    if let Err(e) = units.finish(root) {
+    let finished = units
+        .finish(root)
+        .and_then(|()| drift::forget_if_disabled(root));
+    if let Err(e) = finished {
         applied.failure.get_or_insert(e);
     }
     journal.write(&Record::End {

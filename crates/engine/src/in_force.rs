@@ -35,9 +35,23 @@ pub struct Choices {
     /// `hftune vma install`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub vma_install: bool,
+    /// `hftune drift enable` or `disable`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Watch>,
     /// `--force`.
     #[serde(default)]
     pub force: bool,
+}
+
+/// What the operator wants of the watch for drift, whatever the profile says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Watch {
+    /// Whether it is there.
+    pub enabled: bool,
+    /// `--textfile-dir DIR`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub textfile_dir: Option<String>,
 }
 
 /// The profile in force.

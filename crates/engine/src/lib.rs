@@ -9,6 +9,7 @@ mod boot_words;
 pub mod capture;
 pub mod confirm;
 pub mod cut_links;
+pub mod drift;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
 pub mod host;

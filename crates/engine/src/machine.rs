@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use hftune_domains::{ALL, Context, Desired, conflicts, cpu_split, nic, vma};
+use hftune_domains::{ALL, Context, Desired, conflicts, cpu_split, drift, nic, vma};
 use hftune_model::cpu_plan::CpuPlan;
 use hftune_model::finding::{Finding, Proof, Skipped, Verdict};
 use hftune_model::host::{Host, Nic};
 use hftune_model::names::IfName;
 use hftune_model::plan::{Change, Plan, Step};
-use hftune_model::profile::{Origin, Resolved};
+use hftune_model::profile::{Drift, Origin, Resolved};
 use hftune_model::setting::{Artifact, When};
 use hftune_model::transaction::After;
 use hftune_model::{Kind, Result, transaction::Transaction};
@@ -219,6 +219,26 @@ impl<'r> Machine<'r> {
         Ok(plan)
     }
 
+    /// What `drift enable` and `disable` would do: of the whole plan what is about the watch. Of the profile in force only that
+    /// changes.
+    pub fn plan_drift(&self, transactions: &[Transaction]) -> Result<Plan> {
+        let mut plan = self.differences(transactions)?;
+        let (last, _) = InForce::read_or_warn(self.reader.root())?;
+        keep_part(&mut plan, of_drift, drift::makes);
+        plan.warnings.clone_from(&self.warnings);
+        plan.warnings.extend(journal::cut_off(transactions));
+        let wanted = &self.resolved.profile.drift;
+        let before = last.as_ref().map(|last| &last.profile.drift);
+        // Disabling what is not there is no transaction.
+        if plan.steps.is_empty() && *before.unwrap_or(&Drift::default()) == *wanted {
+            return Ok(plan);
+        }
+        let mut profile = last.map_or_else(|| self.resolved.profile.clone(), |last| last.profile);
+        profile.drift = wanted.clone();
+        self.remember(&mut plan, &InForce::new(self.choices.clone(), profile));
+        Ok(plan)
+    }
+
     /// The whole way from what is there to what is desired.
     fn differences(&self, transactions: &[Transaction]) -> Result<Plan> {
         let desired = self.desired();
@@ -311,6 +331,11 @@ pub fn of_vma(id: &str) -> bool {
     id.starts_with("vma/") || id == "vma" || id.starts_with("limits/")
 }
 
+/// Whether an id is of the watch for drift.
+pub fn of_drift(id: &str) -> bool {
+    id.starts_with("drift/")
+}
+
 /// Whether an id is of one of these ports.
 pub fn of_ports(id: &str, ports: &[&str]) -> bool {
     let port = id
@@ -374,6 +399,7 @@ pub fn resolve(root: &Root, given: Choices) -> Result<Asked> {
                 given.vma_ports
             },
             vma_install: given.vma_install || last.vma_install,
+            drift: given.drift.or_else(|| last.drift.clone()),
             force: given.force,
         },
         None => given,
@@ -426,6 +452,22 @@ pub fn resolve(root: &Root, given: Choices) -> Result<Asked> {
         resolved
             .origins
             .insert("vma.ports".to_owned(), Origin::CommandLine);
+    }
+    if let Some(watch) = &choices.drift {
+        let drift = &mut resolved.profile.drift;
+        let mut told = |key: &str| {
+            resolved
+                .origins
+                .insert(format!("drift.{key}"), Origin::CommandLine);
+        };
+        if drift.watch != watch.enabled {
+            drift.watch = watch.enabled;
+            told("watch");
+        }
+        if let Some(dir) = &watch.textfile_dir {
+            drift.textfile_dir.clone_from(dir);
+            told("textfile_dir");
+        }
     }
     if choices.vma_install && !resolved.profile.vma.install {
         resolved.profile.vma.install = true;

@@ -13,6 +13,7 @@ use hftune_sys::{Root, signals, time};
 
 use crate::apply::{by_hand, restore, run};
 use crate::boot_words::{self, Taken};
+use crate::drift;
 use crate::journal::Journal;
 use crate::port;
 use crate::target;
@@ -166,6 +167,7 @@ pub fn rollback(
     result.taken_out.sort();
     result.taken_out.dedup();
     units.finish(root)?;
+    drift::forget_if_disabled(root)?;
     Ok(result)
 }
 

@@ -304,6 +304,11 @@ impl FromIterator<u32> for CpuSet {
     }
 }
 
+crate::text_schema::text_schema!(
+    CpuSet,
+    "CPUs as the kernel lists them, like 0-1,4; empty for none"
+);
+
 impl serde::Serialize for CpuSet {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)

@@ -5,11 +5,23 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Sizes of the rings, in descriptors. The maxima are never part of a change.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 pub struct Rings {
     /// Receive ring of each queue.
@@ -32,7 +44,18 @@ pub struct Rings {
 
 /// Numbers of channels; a channel is an interrupt and the queues that raise it. The maxima are never part of a change.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 pub struct Channels {
     /// Channels that only receive.
@@ -57,7 +80,18 @@ pub struct Channels {
 ///
 /// The limits of old adaptive schemes (`pkt-rate-low`, `rx-usecs-high` and the like) are not read.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 pub struct Coalesce {
     /// Whether the driver adapts receive coalescing to the traffic.
@@ -90,7 +124,7 @@ pub struct Coalesce {
 pub type Features = BTreeMap<String, Feature>;
 
 /// One feature.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Feature {
     /// Whether it is on.
     pub active: bool,
@@ -101,19 +135,34 @@ pub struct Feature {
 }
 
 /// Features to turn on or off, by the kernel's name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema,
+)]
 pub struct FeatureChange(pub BTreeMap<String, bool>);
 
 /// Private flags of a driver, by its own names.
 pub type PrivateFlags = BTreeMap<String, bool>;
 
 /// Private flags to turn on or off, by the driver's names.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema,
+)]
 pub struct FlagChange(pub BTreeMap<String, bool>);
 
 /// Pause frames, by which a port asks its peer to stop sending.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 pub struct Pause {
     /// Whether both ends negotiate them.
@@ -126,7 +175,18 @@ pub struct Pause {
 
 /// How many pause frames there were, since the driver began to count. `None` is what it does not count.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 pub struct PauseFrames {
     /// Received.
@@ -137,7 +197,18 @@ pub struct PauseFrames {
 
 /// Energy-efficient Ethernet, which lets an idle link sleep.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 pub struct Eee {
     /// Whether both ends agreed on it.
@@ -151,7 +222,7 @@ pub struct Eee {
 }
 
 /// What the link is set to, and what it came to.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct LinkModes {
     /// Whether speed and duplex are negotiated.
     pub autoneg: Option<bool>,
@@ -168,14 +239,14 @@ pub struct LinkModes {
 }
 
 /// Whether there is a link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct LinkState {
     /// Whether the link is up; `None` where the driver does not tell.
     pub up: Option<bool>,
 }
 
 /// What a port can do about time stamps, by the kernel's names.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct TimeStamping {
     /// Where stamps can be taken, like `hardware-receive`.
     pub capabilities: Vec<String>,
@@ -188,7 +259,7 @@ pub struct TimeStamping {
 }
 
 /// Which time stamping is enabled now, by the kernel's names; `None` for one without a name.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct StampingNow {
     /// Which packets are stamped in hardware when they are sent, like `on`.
     pub tx: Option<String>,
@@ -197,7 +268,7 @@ pub struct StampingNow {
 }
 
 /// What a driver says of itself and its device. `None` is what it leaves empty.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct DriverInfo {
     /// Its name.
     pub driver: Option<String>,
@@ -213,7 +284,7 @@ pub struct DriverInfo {
 pub type Statistics = BTreeMap<String, u64>;
 
 /// What is known of one thing of a port.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Told<T> {
     /// The driver told it.
@@ -242,7 +313,7 @@ impl<T> Default for Told<T> {
 }
 
 /// What the kernel tells of one port.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Port {
     /// Sizes of its rings.
     pub rings: Told<Rings>,

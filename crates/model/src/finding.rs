@@ -1,8 +1,10 @@
 //! What verify found of a setting: three proofs, a verdict, a reason and a remedy.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde::Serialize;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
 
 use crate::setting::{Setting, When};
 
@@ -52,6 +54,21 @@ impl Proof {
     }
 }
 
+/// The value that was read, or null where the proof cannot be had: the reason says why.
+impl JsonSchema for Proof {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Proof".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Option::<String>::json_schema(generator)
+    }
+}
+
 impl Serialize for Proof {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.value().serialize(serializer)
@@ -59,7 +76,9 @@ impl Serialize for Proof {
 }
 
 /// The verdict on a setting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Saved, live and in effect, as far as each exists for it.
@@ -125,7 +144,7 @@ impl fmt::Display for Verdict {
 }
 
 /// What verify found of one setting. The JSON fields are part of the contract of `hftune verify --format json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
     /// The setting's id.
     pub id: String,
@@ -273,7 +292,7 @@ fn verdict(when: When, named: [(&str, &Proof); 3]) -> (Verdict, String) {
 }
 
 /// A setting of the profile that is not set on this host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Skipped {
     /// The setting's id.
     pub id: String,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::ethtool::{PauseFrames, Port};
@@ -11,7 +12,7 @@ use crate::vma::PortAddress;
 use crate::{CpuSet, Size};
 
 /// What this machine is.
-#[derive(Debug, Clone, PartialEq, Serialize, Default)]
+#[derive(Debug, Clone, PartialEq, Serialize, Default, JsonSchema)]
 pub struct Host {
     /// Its CPUs and how they hang together.
     pub cpus: Cpus,
@@ -102,7 +103,7 @@ pub enum Module {
 }
 
 /// CPUs and their relations, from `/sys/devices/system/cpu`.
-#[derive(Debug, Clone, PartialEq, Serialize, Default)]
+#[derive(Debug, Clone, PartialEq, Serialize, Default, JsonSchema)]
 pub struct Cpus {
     /// CPUs that exist.
     pub present: CpuSet,
@@ -137,7 +138,7 @@ pub struct Cpus {
 }
 
 /// One idle state, from `/sys/devices/system/cpu/cpuN/cpuidle/stateM`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default, JsonSchema)]
 pub struct IdleState {
     /// M of `stateM`.
     pub index: u32,
@@ -148,7 +149,7 @@ pub struct IdleState {
 }
 
 /// One physical core.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default, JsonSchema)]
 pub struct Core {
     /// Its online SMT siblings.
     pub cpus: CpuSet,
@@ -161,7 +162,7 @@ pub struct Core {
 }
 
 /// Kinds of cores on hybrid machines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CoreKind {
     /// All cores are alike.
@@ -175,7 +176,7 @@ pub enum CoreKind {
 }
 
 /// A cache that several CPUs share.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default, JsonSchema)]
 pub struct Cache {
     /// 1, 2 or 3.
     pub level: u32,
@@ -186,7 +187,7 @@ pub struct Cache {
 }
 
 /// A NUMA node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default, JsonSchema)]
 pub struct Node {
     /// Its number.
     pub id: u32,
@@ -201,7 +202,7 @@ pub struct Node {
 }
 
 /// One pool of huge pages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default, JsonSchema)]
 pub struct HugePages {
     /// Pages in the pool.
     pub total: u64,
@@ -210,7 +211,7 @@ pub struct HugePages {
 }
 
 /// Memory of the machine, from `/proc/meminfo`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default, JsonSchema)]
 pub struct Memory {
     /// MemTotal.
     pub total: Size,
@@ -223,7 +224,7 @@ pub struct Memory {
 }
 
 /// A network port that has a device behind it.
-#[derive(Debug, Clone, PartialEq, Serialize, Default)]
+#[derive(Debug, Clone, PartialEq, Serialize, Default, JsonSchema)]
 pub struct Nic {
     /// Interface name.
     pub name: String,
@@ -263,7 +264,7 @@ pub struct Nic {
 }
 
 /// The PCI Express link of a device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default, JsonSchema)]
 pub struct PcieLink {
     /// The end of the device.
     pub device: PcieEnd,
@@ -272,7 +273,7 @@ pub struct PcieLink {
 }
 
 /// One end of a PCI Express link: what the link runs at, and the most that this end can do. `None`: unknown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default, JsonSchema)]
 pub struct PcieEnd {
     /// Millions of transfers a second on each lane: 8000 where lspci says 8GT/s.
     pub speed_mtps: Option<u32>,
@@ -285,7 +286,7 @@ pub struct PcieEnd {
 }
 
 /// The interrupts of devices.
-#[derive(Debug, Clone, PartialEq, Serialize, Default)]
+#[derive(Debug, Clone, PartialEq, Serialize, Default, JsonSchema)]
 pub struct Irqs {
     /// Every numbered IRQ.
     pub list: Vec<Irq>,
@@ -296,7 +297,7 @@ pub struct Irqs {
 }
 
 /// One numbered IRQ.
-#[derive(Debug, Clone, PartialEq, Serialize, Default)]
+#[derive(Debug, Clone, PartialEq, Serialize, Default, JsonSchema)]
 pub struct Irq {
     /// Its number.
     pub number: u32,
@@ -324,7 +325,7 @@ pub struct Irq {
 }
 
 /// Receive packet steering (RPS).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default, JsonSchema)]
 pub struct Rps {
     /// `/proc/sys/net/core/rps_default_mask`, which new receive queues get; `None` where the kernel has none.
     pub default_mask: Option<CpuSet>,
@@ -333,7 +334,7 @@ pub struct Rps {
 }
 
 /// Workqueues that `/sys/devices/virtual/workqueue` shows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default, JsonSchema)]
 pub struct Workqueues {
     /// `cpumask`: where work that is bound to no CPU runs at most; `None` where it cannot be read.
     pub cpumask: Option<CpuSet>,
@@ -354,7 +355,7 @@ pub struct KernelWork {
 }
 
 /// The running kernel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default, JsonSchema)]
 pub struct Kernel {
     /// `uname -r`.
     pub release: String,
@@ -382,7 +383,7 @@ impl Kernel {
 }
 
 /// The distribution, from `/etc/os-release`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default, JsonSchema)]
 pub struct Distribution {
     /// ID, like rocky.
     pub id: String,
@@ -395,7 +396,7 @@ pub struct Distribution {
 }
 
 /// What boots the machine and where its arguments live.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default, JsonSchema)]
 pub struct BootLoader {
     /// The kind that was found.
     pub kind: BootKind,
@@ -426,7 +427,7 @@ pub struct BootLoader {
 }
 
 /// Kinds of boot loader configuration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BootKind {
     /// `update-grub` makes `/boot/grub/grub.cfg` from `/etc/default/grub` and its drop-ins (Debian, Ubuntu).
@@ -463,7 +464,7 @@ pub struct Task {
 }
 
 /// systemd and the services that set what hftune sets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default, JsonSchema)]
 pub struct Services {
     /// Whether systemd is running as the init system (`/run/systemd/system` exists).
     pub systemd: bool,
@@ -486,7 +487,7 @@ pub struct Services {
 }
 
 /// An installed service, like those that set what hftune sets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default, JsonSchema)]
 pub struct Rival {
     /// Unit name, like irqbalance.service.
     pub unit: String,

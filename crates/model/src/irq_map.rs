@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::CpuSet;
 
 /// The map of a host's interrupts. Its JSON is part of `hftune irq show --json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default, JsonSchema)]
 pub struct IrqMap {
     /// Where interrupts should fire.
     pub housekeeping: CpuSet,
@@ -20,7 +21,7 @@ pub struct IrqMap {
 }
 
 /// The CPUs that the running kernel was booted to isolate, and how many interrupts fire there all the same.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct BootedIsolation {
     /// The boot argument, like "isolcpus=managed_irq,2-7".
     pub argument: String,
@@ -31,7 +32,7 @@ pub struct BootedIsolation {
 }
 
 /// The interrupts of one device.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default, JsonSchema)]
 pub struct IrqDevice {
     /// Interface name, else PCI address, else what the interrupts have in common.
     pub name: String,
@@ -46,7 +47,7 @@ pub struct IrqDevice {
 }
 
 /// One interrupt in the map.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default, JsonSchema)]
 pub struct IrqQueue {
     /// Id of its setting; `None` where nobody requested it.
     pub id: Option<String>,
@@ -67,7 +68,9 @@ pub struct IrqQueue {
 }
 
 /// Where an interrupt is, in the order in which the states are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Default, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum IrqState {
     /// It fires on CPUs that do not serve the OS.

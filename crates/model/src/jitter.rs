@@ -1,9 +1,10 @@
 //! What a measurement of gaps found.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A measurement of some CPUs of a machine.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Jitter {
     /// "hftune/jitter/1".
     pub schema: String,
@@ -27,7 +28,7 @@ pub struct Jitter {
 pub const SCHEMA: &str = "hftune/jitter/1";
 
 /// One CPU. Without a trace, unless it says so.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cpu {
     /// Its number.
     pub cpu: u32,
@@ -62,7 +63,7 @@ pub struct Cpu {
 }
 
 /// Gaps in numbers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Gaps {
     /// How many.
     pub count: u64,
@@ -79,7 +80,7 @@ pub struct Gaps {
 }
 
 /// What the kernel counted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Counted {
     /// An interrupt, a softirq, or "steal".
     pub what: String,
@@ -88,7 +89,7 @@ pub struct Counted {
 }
 
 /// The traced pass, whose numbers are its own: tracing makes gaps longer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Traced {
     /// The gaps.
     pub gaps: Gaps,
@@ -110,7 +111,7 @@ pub struct Traced {
 }
 
 /// The time that one cause took.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CauseShare {
     /// What it was.
     pub cause: String,

@@ -94,8 +94,8 @@ knobs! {
 }
 
 /// What the words of features and private flags begin with.
-const FEATURE: &str = "feature-";
-const FLAG: &str = "flag-";
+pub(crate) const FEATURE: &str = "feature-";
+pub(crate) const FLAG: &str = "flag-";
 
 /// The words that a misspelt one is compared with: the fixed ones, and the features that profiles name.
 pub const WORDS: &[&str] = &[
@@ -170,6 +170,8 @@ impl fmt::Display for Knob {
         }
     }
 }
+
+crate::text_schema::text_schema!(Knob, "A value of a network port, like ring-rx");
 
 impl Serialize for Knob {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -18,6 +18,7 @@
 
 pub mod cpu_plan;
 pub mod cpuset;
+pub mod drift;
 pub mod error;
 pub mod ethtool;
 pub mod finding;
@@ -35,6 +36,7 @@ pub mod quiet;
 pub mod run_check;
 pub mod setting;
 pub mod size;
+mod text_schema;
 pub mod transaction;
 pub mod vma;
 

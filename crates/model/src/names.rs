@@ -52,6 +52,8 @@ impl fmt::Display for IfName {
     }
 }
 
+crate::text_schema::text_schema!(IfName, "The name of a network interface");
+
 impl serde::Serialize for IfName {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0)
@@ -81,7 +83,9 @@ pub fn is_pci_address(name: &str) -> bool {
 ///
 /// In `net.ipv4.conf.eth0/100.rp_filter` and `net/ipv4/conf/eth0.100/rp_filter` the first separator decides which of
 /// the two characters separates; the other one stands for a literal dot or slash (sysctl.d(5)).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, schemars::JsonSchema,
+)]
 #[serde(transparent)]
 pub struct SysctlKey(String);
 

@@ -1,12 +1,13 @@
 //! Latency between two hosts.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The schema of [`Netlat`].
 pub const SCHEMA: &str = "hftune/netlat/1";
 
 /// Rounds of one way, or of two in turn.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Netlat {
     /// "hftune/netlat/1".
     pub schema: String,
@@ -25,7 +26,7 @@ pub struct Netlat {
 }
 
 /// One way of sending.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Way {
     /// "A" or "B".
     pub name: String,
@@ -36,7 +37,7 @@ pub struct Way {
 }
 
 /// One round: half of a round trip, in microseconds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Round {
     /// Messages that were answered.
     pub count: u64,
@@ -53,7 +54,7 @@ pub struct Round {
 }
 
 /// A figure of both ways.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Compared {
     /// "p50", "p99", "p99.9" or "max".
     pub figure: String,

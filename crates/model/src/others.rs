@@ -1,9 +1,10 @@
 //! What other tools set on this host, as their own configuration has it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A kernel value that another tool writes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default, JsonSchema)]
 pub struct Claim {
     /// The unit that writes it, like tuned.service.
     pub owner: String,
@@ -24,7 +25,7 @@ pub struct Claim {
 }
 
 /// Why it is not known what a tool writes, or not all of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default, JsonSchema)]
 pub struct UnknownClaims {
     /// The unit, like tuned.service.
     pub owner: String,
@@ -33,7 +34,7 @@ pub struct UnknownClaims {
 }
 
 /// The tuned profile that is in force, or will be when tuned starts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default, JsonSchema)]
 pub struct Tuned {
     /// Names of the active profiles, the first loaded first; empty where tuned takes the one that it recommends.
     pub profiles: Vec<String>,
@@ -50,7 +51,7 @@ pub struct Tuned {
 }
 
 /// A setting of a network port that another tool makes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default, JsonSchema)]
 pub struct PortSetting {
     /// The interface; `None` for every port that the file fits and that cannot be named from it.
     pub port: Option<String>,
@@ -71,7 +72,7 @@ pub struct PortSetting {
 }
 
 /// Who sets up a network port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Default, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PortOwner {
     /// A connection profile, at every activation.

@@ -1,5 +1,6 @@
 //! A plan: the settings whose state differs, and the exact steps that would be taken.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::cpu_plan::CpuPlan;
@@ -8,7 +9,7 @@ use crate::setting::When;
 use crate::transaction::After;
 
 /// What `setup` would do. Its JSON is the contract of `hftune plan --json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Plan {
     /// "hftune/plan/1".
     pub schema: &'static str,
@@ -41,7 +42,7 @@ impl Plan {
 }
 
 /// A setting whose state differs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
     /// The setting's id.
     pub id: String,
@@ -56,7 +57,7 @@ pub struct Change {
 }
 
 /// One step: a target that is not as it should be, and the settings it serves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Step {
     /// The settings that need it; empty for what is put back because the profile no longer wants it.
     pub ids: Vec<String>,

@@ -1,5 +1,6 @@
 //! A change of a network port: values of one kind that the kernel takes in one request.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ethtool::{
@@ -11,7 +12,9 @@ use crate::ethtool::{
 /// The variants stand in the order in which a port is changed: what rebuilds queues comes before what the rebuilding would
 /// undo, and adaptive coalescing is off before its numbers are set, since drivers refuse or ignore them otherwise (i40e,
 /// ice, mlx5; drivers/net/ethernet).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum PortChange {
     /// Numbers of channels.

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::names::{IfName, SysctlKey};
@@ -13,18 +14,20 @@ use crate::{CpuSet, Size};
 
 pub mod nic;
 mod resolved;
+mod schema;
 mod valid;
 pub mod vma;
 
 pub use nic::Nic;
 pub use resolved::{Origin, Resolved};
+pub use valid::textfile_dir;
 pub use vma::Vma;
 
 /// The word that leaves the host's own value.
 pub const KEEP: &str = "keep";
 
 /// A resolved profile.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Profile {
     /// Name, as in `extends = "hft"`.
@@ -37,9 +40,11 @@ pub struct Profile {
     pub cpus: Cpus,
     /// Kernel parameters.
     #[serde(deserialize_with = "valid::sysctl")]
+    #[schemars(schema_with = "schema::by_kernel_name::<SysctlValue>")]
     pub sysctl: BTreeMap<SysctlKey, SysctlValue>,
     /// Kernel boot arguments, by name.
     #[serde(deserialize_with = "valid::boot")]
+    #[schemars(schema_with = "schema::by_kernel_name::<BootValue>")]
     pub boot: BTreeMap<String, BootValue>,
     /// Huge pages.
     pub hugepages: HugePages,
@@ -65,10 +70,12 @@ pub struct Profile {
     pub services: Services,
     /// Resource limits.
     pub limits: Limits,
+    /// Watching for drift.
+    pub drift: Drift,
 }
 
 /// Which CPUs serve the OS.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cpus {
     /// These CPUs serve the OS; overrides the rule.
@@ -98,7 +105,7 @@ pub struct Cpus {
 }
 
 /// A sysctl's value: an integer, text, or the word "keep", which leaves the host's own value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, try_from = "valid::RawSysctlValue")]
 pub enum SysctlValue {
     /// A number.
@@ -120,7 +127,7 @@ impl SysctlValue {
 
 /// A boot argument's value: a template in which `{isolated}` and `{housekeeping}` stand for CPU lists, `true` for an
 /// argument without a value, `false` for an argument that is not to be set.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, try_from = "valid::RawBootValue")]
 pub enum BootValue {
     /// Present without a value, or not set.
@@ -130,7 +137,7 @@ pub enum BootValue {
 }
 
 /// Huge pages.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct HugePages {
     /// Size of a page: 2M or 1G on x86.
@@ -154,7 +161,7 @@ impl Default for HugePages {
 }
 
 /// Transparent huge pages.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Thp {
     /// `/sys/kernel/mm/transparent_hugepage/enabled`.
@@ -173,8 +180,9 @@ impl Default for Thp {
 }
 
 /// A mode of transparent huge pages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase", try_from = "valid::RawThpMode")]
+#[schemars(!try_from)]
 pub enum ThpMode {
     /// Everywhere.
     Always,
@@ -199,7 +207,7 @@ impl ThpMode {
 }
 
 /// Clock frequency and idle states.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Power {
     /// cpufreq governor, or "keep".
@@ -224,7 +232,7 @@ impl Default for Power {
 }
 
 /// Device interrupts.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Irq {
     /// Whether every movable IRQ and the default for new ones go to the housekeeping CPUs.
@@ -232,7 +240,7 @@ pub struct Irq {
 }
 
 /// Kernel threads.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Threads {
     /// Whether every kernel thread that can move goes to the housekeeping CPUs.
@@ -240,7 +248,7 @@ pub struct Threads {
 }
 
 /// Receive packet steering (RPS).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rps {
     /// Whether no packet is steered to an isolated CPU.
@@ -248,7 +256,7 @@ pub struct Rps {
 }
 
 /// Workqueues of the kernel.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Workqueue {
     /// Whether work that is bound to no CPU goes to the housekeeping CPUs.
@@ -281,7 +289,7 @@ impl Default for Kernel {
 }
 
 /// Services.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Services {
     /// Units that are stopped and masked while the profile is in force.
@@ -290,7 +298,7 @@ pub struct Services {
 }
 
 /// Resource limits of logins (limits.d); units need `LimitMEMLOCK=` of their own.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Who: a user, `@group`, or `*`.
@@ -310,6 +318,30 @@ impl Default for Limits {
             domain: "*".to_owned(),
             memlock: KEEP.to_owned(),
             rtprio: -1,
+        }
+    }
+}
+
+/// Watching for drift: a timer that verifies, and tells what changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Drift {
+    /// Whether the timer is there, besides that of `hftune drift enable`.
+    pub watch: bool,
+    /// Minutes between two runs.
+    #[serde(deserialize_with = "valid::minutes")]
+    pub every_minutes: u32,
+    /// Where the metrics go; empty: the directory that node_exporter has, else one of hftune's own.
+    #[serde(deserialize_with = "valid::directory_or_none")]
+    pub textfile_dir: String,
+}
+
+impl Default for Drift {
+    fn default() -> Self {
+        Self {
+            watch: false,
+            every_minutes: 15,
+            textfile_dir: String::new(),
         }
     }
 }

@@ -1,12 +1,13 @@
 //! How often CPUs were disturbed.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The schema of [`Quiet`].
 pub const SCHEMA: &str = "hftune/quiet/1";
 
 /// What reached some CPUs in a stretch of time.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Quiet {
     /// "hftune/quiet/1".
     pub schema: String,
@@ -21,7 +22,7 @@ pub struct Quiet {
 }
 
 /// One CPU. The numbers are events in a second.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cpu {
     /// Its number.
     pub cpu: u32,
@@ -42,7 +43,7 @@ pub struct Cpu {
 }
 
 /// What reached a CPU.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cause {
     /// What it was.
     pub cause: String,

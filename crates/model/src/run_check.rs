@@ -1,11 +1,12 @@
 //! What a running application has of what the launcher gives: CPUs, scheduling, limits, the library.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{CpuSet, Error, Result};
 
 /// A process.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Process {
     /// Its id.
     pub pid: u32,
@@ -24,7 +25,7 @@ pub struct Process {
 }
 
 /// A thread of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Thread {
     /// Its id.
     pub tid: u32,
@@ -45,7 +46,7 @@ pub struct Thread {
 }
 
 /// Scheduling policies (include/uapi/linux/sched.h).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Policy {
     /// The usual one.
@@ -145,7 +146,7 @@ pub fn has_net_raw(effective: &str) -> Option<bool> {
 }
 
 /// What is not as the launcher leaves it, and what mends it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Fault {
     /// What is wrong.
     pub what: String,

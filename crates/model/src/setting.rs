@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::port_change::PortChange;
 
 /// What a kind of setting is, in words. One for each id or family of ids; `hftune explain` and `docs/` show it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Doc {
     /// The id, or the id of a family with a placeholder: `irq/NAME`.
     pub id: &'static str,
@@ -24,7 +25,7 @@ pub struct Doc {
 }
 
 /// When a change takes effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum When {
     /// At once.
@@ -51,7 +52,7 @@ pub struct Setting {
 }
 
 /// A state of one thing on the host. Applying a plan is making artifacts so; each is recorded before it is changed.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "artifact")]
 pub enum Artifact {
     /// A regular file with this content. An existing file keeps its mode, owner and label; a new one gets `mode`.
@@ -167,7 +168,7 @@ pub fn argument_options(add: &[String], remove: &[String]) -> Vec<String> {
 }
 
 /// How a kernel value that was read is compared with the one that was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Compare {
     /// The same words, whatever white space is between them.

@@ -59,6 +59,24 @@ impl fmt::Display for Size {
     }
 }
 
+impl schemars::JsonSchema for Size {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Size".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        if generator.contract().is_serialize() {
+            schemars::json_schema!({ "type": "integer", "minimum": 0, "description": "In bytes" })
+        } else {
+            schemars::json_schema!({ "type": ["integer", "string"], "description": "Bytes, or a size like 2M or 1G" })
+        }
+    }
+}
+
 impl serde::Serialize for Size {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u64(self.0)

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Change;
@@ -14,7 +15,7 @@ use crate::setting::{Artifact, When};
 pub const JOURNAL_VERSION: u32 = 2;
 
 /// One line of a journal. A transaction is a file of such lines, each on disk before what it announces is done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "record")]
 pub enum Record {
     /// The first line.
@@ -74,7 +75,7 @@ pub enum Record {
 }
 
 /// What a step makes of its target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "after")]
 pub enum After {
     /// An artifact of the profile.
@@ -89,7 +90,7 @@ pub enum After {
 }
 
 /// The state of a target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "state")]
 pub enum State {
     /// Nothing has that name.
@@ -185,7 +186,7 @@ impl State {
 }
 
 /// A file that a program writes, and its state.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Output {
     /// Path on the host.
     pub path: PathBuf,
@@ -194,7 +195,7 @@ pub struct Output {
 }
 
 /// Bytes in JSON: text where they are UTF-8, hexadecimal otherwise.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Content {
     /// UTF-8.
@@ -233,7 +234,7 @@ impl Content {
 }
 
 /// What became of a step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "outcome")]
 pub enum Outcome {
     /// As asked.
@@ -319,7 +320,7 @@ pub struct TakenStep {
 }
 
 /// A file that someone changed since hftune wrote it: the three texts that its undoing has to choose between.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Conflict {
     /// The file.
     pub path: PathBuf,
@@ -332,7 +333,7 @@ pub struct Conflict {
 }
 
 /// What became of a transaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// Every step was taken.

@@ -5,8 +5,42 @@ use std::fmt::Write as _;
 use hftune_model::finding::Finding;
 use hftune_model::setting::Doc;
 use owo_colors::OwoColorize as _;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::text::{indented, wrap};
+
+/// What `hftune explain ID --json` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct One<'d> {
+    schema: &'static str,
+    #[serde(flatten)]
+    doc: &'d Doc,
+}
+
+/// What `hftune explain --json` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct List<'d> {
+    schema: &'static str,
+    /// The words of every kind of setting.
+    settings: Vec<&'d Doc>,
+}
+
+/// The words of a kind of setting as one JSON object.
+pub fn json(doc: &Doc) -> String {
+    crate::to_json(&One {
+        schema: "hftune/explain/1",
+        doc,
+    })
+}
+
+/// The words of all kinds of settings as one JSON object.
+pub fn json_list<'d>(docs: impl Iterator<Item = &'d Doc>) -> String {
+    crate::to_json(&List {
+        schema: "hftune/settings/1",
+        settings: docs.collect(),
+    })
+}
 
 /// Everything about a kind of setting, and how this host stands with it.
 pub fn human(doc: &Doc, here: &[Finding], width: usize) -> String {

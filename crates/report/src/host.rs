@@ -7,6 +7,7 @@ use hftune_model::CpuSet;
 use hftune_model::host::{BootKind, CoreKind, Cpus, Host, Irq, Nic, Node, Rival};
 use hftune_model::others::{PortOwner, PortSetting};
 use owo_colors::{OwoColorize as _, Style};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::table::{Cell, Table};
@@ -20,8 +21,8 @@ const MOST_CACHES: usize = 8;
 const MOST_UNREAD: usize = 10;
 
 /// The contract of `hftune host --json`.
-#[derive(Serialize)]
-struct Report<'h> {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Report<'h> {
     schema: &'static str,
     #[serde(flatten)]
     host: &'h Host,

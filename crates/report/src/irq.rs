@@ -7,19 +7,22 @@ use hftune_model::CpuSet;
 use hftune_model::host::Irqs;
 use hftune_model::irq_map::{IrqDevice, IrqMap, IrqQueue, IrqState};
 use owo_colors::{OwoColorize as _, Style};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::text::wrap;
 
+/// What `hftune irq show --json` prints.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Report<'h> {
+    schema: &'static str,
+    #[serde(flatten)]
+    map: &'h IrqMap,
+    irqs: &'h Irqs,
+}
+
 /// One JSON object.
 pub fn json(irqs: &Irqs, map: &IrqMap) -> String {
-    #[derive(Serialize)]
-    struct Report<'h> {
-        schema: &'static str,
-        #[serde(flatten)]
-        map: &'h IrqMap,
-        irqs: &'h Irqs,
-    }
     crate::to_json(&Report {
         schema: "hftune/irq/1",
         map,

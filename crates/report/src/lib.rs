@@ -1,5 +1,6 @@
 //! Reports: text and JSON out of the model. Nothing here touches the machine.
 pub mod capture;
+pub mod drift;
 pub mod explain;
 pub mod host;
 pub mod html;
@@ -12,6 +13,7 @@ pub mod plan;
 pub mod profile;
 pub mod quiet;
 pub mod run_check;
+pub mod schema;
 pub mod table;
 pub mod text;
 pub mod transactions;

@@ -9,12 +9,13 @@ use hftune_model::ethtool::{
 };
 use hftune_model::host::{Nic, PcieEnd, PcieLink};
 use owo_colors::OwoColorize as _;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::table::Table;
 
 /// A port: where it is, and what it is set to.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct OnePort<'h> {
     /// What `/sys` tells.
     #[serde(flatten)]
@@ -33,13 +34,15 @@ pub fn join<'h>(nics: &[&'h Nic], told: &'h BTreeMap<String, Port>) -> Vec<OnePo
         .collect()
 }
 
+/// What `hftune nic list` and `nic show` print with `--json`.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Report<'p> {
+    schema: &'static str,
+    ports: &'p [OnePort<'p>],
+}
+
 /// One JSON object: the ports with everything that is known of them.
 pub fn json(ports: &[OnePort<'_>]) -> String {
-    #[derive(Serialize)]
-    struct Report<'p> {
-        schema: &'static str,
-        ports: &'p [OnePort<'p>],
-    }
     crate::to_json(&Report {
         schema: "hftune/nic/1",
         ports,

@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 
 use hftune_model::finding::Finding;
 use hftune_model::plan::Change;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::transactions::{NotDone, Setup, setup};
 use crate::verify;
 
 /// The result of `hftune nic tune`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Tuned {
     /// [`Tuned::SCHEMA`].
     pub schema: &'static str,
@@ -66,6 +67,14 @@ pub fn human(
         };
     }
     out.push('\n');
-    out.push_str(&verify::human(profile, findings, told, &[], width));
+    out.push_str(&verify::human(
+        &verify::Verified {
+            profile,
+            all: findings,
+            shown: told,
+            notes: &[],
+        },
+        width,
+    ));
     out
 }

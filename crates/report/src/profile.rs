@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use hftune_model::Size;
 use hftune_model::profile::{Origin, Profile, Resolved};
 use owo_colors::OwoColorize as _;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -25,11 +26,12 @@ const TABLES: [&str; 14] = [
     "nic",
     "services",
     "limits",
+    "drift",
 ];
 
-/// `hftune profile show --json`.
-#[derive(Serialize)]
-struct Json<'a> {
+/// What `hftune profile show --json` prints.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Json<'a> {
     schema: &'static str,
     layers: &'a [String],
     profile: &'a Profile,

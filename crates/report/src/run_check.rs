@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 use hftune_model::CpuSet;
 use hftune_model::run_check::{Fault, Process};
 use owo_colors::OwoColorize as _;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::table::Table;
 use crate::text::indented;
 
 /// A process and what is amiss with it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Checked {
     /// The process.
     #[serde(flatten)]
@@ -83,14 +84,16 @@ pub fn human(checked: &[Checked], isolated: &CpuSet, width: usize) -> String {
     out
 }
 
+/// What `hftune run --check --json` prints.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Report<'c> {
+    schema: &'static str,
+    isolated: &'c CpuSet,
+    processes: &'c [Checked],
+}
+
 /// One JSON object.
 pub fn json(checked: &[Checked], isolated: &CpuSet) -> String {
-    #[derive(Serialize)]
-    struct Report<'c> {
-        schema: &'static str,
-        isolated: &'c CpuSet,
-        processes: &'c [Checked],
-    }
     crate::to_json(&Report {
         schema: "hftune/run-check/1",
         isolated,

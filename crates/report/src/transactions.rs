@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use hftune_model::plan::Change;
 use hftune_model::transaction::{Conflict, Status, Transaction};
 use owo_colors::OwoColorize as _;
+use schemars::JsonSchema;
 use serde::Serialize;
 use similar::TextDiff;
 
 use crate::text::{indented, plural};
 
 /// Something that was not done, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct NotDone {
     /// A setting, or a target.
     pub id: String,
@@ -21,7 +22,7 @@ pub struct NotDone {
 }
 
 /// The result of `hftune setup`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Setup {
     /// "hftune/setup/1".
     pub schema: &'static str,
@@ -36,7 +37,7 @@ pub struct Setup {
 }
 
 /// The result of `hftune rollback`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Rollback {
     /// "hftune/rollback/1".
     pub schema: &'static str,
@@ -147,7 +148,7 @@ fn not_done(title: &str, list: &[NotDone], width: usize) -> String {
 }
 
 /// A transaction in the history.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Entry<'t> {
     id: &'t str,
     time: &'t str,
@@ -194,13 +195,15 @@ pub fn history(transactions: &[Transaction]) -> String {
     out
 }
 
+/// What `hftune history --json` prints.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct History<'t> {
+    schema: &'static str,
+    transactions: Vec<Entry<'t>>,
+}
+
 /// The history as one JSON object.
 pub fn history_json(transactions: &[Transaction]) -> String {
-    #[derive(Serialize)]
-    struct History<'t> {
-        schema: &'static str,
-        transactions: Vec<Entry<'t>>,
-    }
     crate::to_json(&History {
         schema: "hftune/history/1",
         transactions: entries(transactions),

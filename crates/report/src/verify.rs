@@ -1,26 +1,58 @@
-//! The report of `verify`.
+//! The report of `verify`, one file a format, all made of the same findings.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+mod human;
+mod json;
+mod junit;
+mod markdown;
+mod nagios;
+mod prometheus;
+mod tap;
 
 use hftune_model::finding::{Finding, Proof, Verdict};
-use owo_colors::OwoColorize as _;
-use serde::Serialize;
 
-use crate::text::{indented, wrap};
+pub use human::human;
+pub use json::{Report, json};
+pub use junit::junit;
+pub use markdown::markdown;
+pub use nagios::{Status, nagios, nagios_failed};
+pub use prometheus::{Since, prometheus};
+pub use tap::tap;
 
-/// The contract of `hftune verify --format json`.
-#[derive(Debug, Serialize)]
-struct Report<'f> {
-    schema: &'static str,
-    profile: &'f str,
-    summary: BTreeMap<&'static str, usize>,
-    settings: &'f [Finding],
-    notes: &'f [String],
+/// What verify found.
+#[derive(Debug, Clone, Copy)]
+pub struct Verified<'f> {
+    /// Name of the profile.
+    pub profile: &'f str,
+    /// Every setting that was asked for. They are what is counted and what the exit code is of.
+    pub all: &'f [Finding],
+    /// Those of them that are listed.
+    pub shown: &'f [Finding],
+    /// What other tools do that is no finding.
+    pub notes: &'f [String],
+}
+
+/// Where and when it was found, by which hftune.
+#[derive(Debug, Clone, Copy)]
+pub struct Occasion<'f> {
+    /// Version of hftune.
+    pub version: &'f str,
+    /// Name of the host; empty where it is not known, as that of a captured machine.
+    pub host: &'f str,
+    /// When it began, in UTC (RFC 3339, to the second).
+    pub time: &'f str,
+    /// The same, in seconds since 1970.
+    pub began: u64,
+    /// How long it took, in seconds.
+    pub took: f64,
+}
+
+/// The domain of a setting: the first word of its id.
+pub(crate) fn domain(id: &str) -> &str {
+    id.split('/').next().unwrap_or(id)
 }
 
 /// How many findings have each verdict; every verdict is listed.
-pub(crate) fn counts(findings: &[Finding]) -> Vec<(Verdict, usize)> {
+pub fn counts(findings: &[Finding]) -> Vec<(Verdict, usize)> {
     Verdict::ALL
         .into_iter()
         .map(|verdict| {
@@ -30,97 +62,6 @@ pub(crate) fn counts(findings: &[Finding]) -> Vec<(Verdict, usize)> {
             )
         })
         .collect()
-}
-
-/// One JSON object. `summary` counts all of `findings`, `shown` are listed; `notes` are what other tools do that is no
-/// finding.
-pub fn json(profile: &str, findings: &[Finding], shown: &[Finding], notes: &[String]) -> String {
-    let report = Report {
-        schema: "hftune/verify/1",
-        profile,
-        summary: counts(findings)
-            .into_iter()
-            .map(|(verdict, n)| (verdict.word(), n))
-            .collect(),
-        settings: shown,
-        notes,
-    };
-    crate::to_json(&report)
-}
-
-/// A line for each setting, and below what is not as desired its reason and its remedy.
-pub fn human(
-    profile: &str,
-    findings: &[Finding],
-    shown: &[Finding],
-    notes: &[String],
-    width: usize,
-) -> String {
-    let mut out = String::new();
-    let longest = shown
-        .iter()
-        .map(|f| f.id.len())
-        .max()
-        .unwrap_or(0)
-        .clamp(7, 44);
-    if !shown.is_empty() {
-        let head = format!(
-            "{:<14}  {:<longest$}  SAVED  LIVE  EFFECT",
-            "VERDICT", "SETTING"
-        );
-        let _ = writeln!(out, "{}", head.bold());
-    }
-    for finding in shown {
-        let verdict = format!("{:<14}", finding.verdict);
-        let _ = writeln!(
-            out,
-            "{}  {:<longest$}  {}  {}  {}",
-            paint(finding.verdict, &verdict),
-            finding.id,
-            mark(&finding.saved, 5),
-            mark(&finding.live, 4),
-            mark(&finding.effect, 6),
-        );
-        let mut below = |label: &str, text: &str| {
-            for (i, line) in wrap(text, width.saturating_sub(26)).into_iter().enumerate() {
-                let label = if i == 0 { label } else { "" };
-                let _ = writeln!(out, "{:<16}{label:<8}{line}", "");
-            }
-        };
-        if finding.verdict != Verdict::Ok {
-            if !finding.desired.is_empty() {
-                below("wanted", &finding.desired);
-            }
-            below("because", &finding.reason);
-            if let Some(fix) = &finding.fix {
-                below("mend", fix);
-            }
-        }
-    }
-    if !notes.is_empty() {
-        let _ = writeln!(out, "\n{}", "Other tools, no findings".bold());
-        for note in notes {
-            out.push_str(&indented(note, 2, width));
-        }
-    }
-    let summary: Vec<_> = counts(findings)
-        .into_iter()
-        .filter(|(_, n)| *n > 0)
-        .map(|(verdict, n)| paint(verdict, &format!("{n} {verdict}")))
-        .collect();
-    let _ = writeln!(out, "\nProfile {profile}: {}", summary.join(", "));
-    let _ = writeln!(out, "{}", conclusion(findings));
-    out
-}
-
-/// What the operator does next, in the colour of how urgent it is.
-fn conclusion(findings: &[Finding]) -> String {
-    let words = conclusion_words(findings);
-    match exit_code(findings) {
-        0 => words.green().to_string(),
-        4 => words.yellow().to_string(),
-        _ => words.red().to_string(),
-    }
 }
 
 /// What the operator does next.
@@ -145,25 +86,116 @@ pub fn exit_code(findings: &[Finding]) -> u8 {
     }
 }
 
-/// A word for each proof: the sense must not hang on colour.
-fn mark(proof: &Proof, width: usize) -> String {
+/// A word for a proof: the sense must not hang on colour.
+fn word(proof: &Proof) -> &'static str {
     match proof {
-        Proof::Holds(_) => format!("{:<width$}", "yes").green().to_string(),
-        Proof::Differs(_) | Proof::Overridden(..) => format!("{:<width$}", "NO").red().to_string(),
-        Proof::Unknown(_) | Proof::NotPermitted(_) => {
-            format!("{:<width$}", "?").yellow().to_string()
-        }
-        _ => format!("{:<width$}", "-"),
+        Proof::Holds(_) => "yes",
+        Proof::Differs(_) | Proof::Overridden(..) => "NO",
+        Proof::Unknown(_) | Proof::NotPermitted(_) => "?",
+        _ => "-",
     }
 }
 
-fn paint(verdict: Verdict, text: &str) -> String {
-    match verdict {
-        Verdict::Ok | Verdict::Rounded => text.green().to_string(),
-        Verdict::NotApplicable => text.dimmed().to_string(),
-        Verdict::RebootPending => text.yellow().to_string(),
-        Verdict::Wrong | Verdict::Overridden | Verdict::NotPermitted | Verdict::Unknown => {
-            text.red().to_string()
+/// What is told of a finding besides its id and its verdict, where there is something to tell, in the order in which it is
+/// told: each with its label.
+fn details(finding: &Finding) -> Vec<(&'static str, &str)> {
+    let proof = |proof: &'_ Proof| proof.value().is_some();
+    let mut details = Vec::new();
+    if !finding.desired.is_empty() {
+        details.push(("wanted", finding.desired.as_str()));
+    }
+    for (label, of) in [
+        ("saved", &finding.saved),
+        ("live", &finding.live),
+        ("effect", &finding.effect),
+    ] {
+        if proof(of) {
+            details.push((label, of.value().unwrap_or_default()));
         }
+    }
+    if !finding.reason.is_empty() {
+        details.push(("because", finding.reason.as_str()));
+    }
+    if let Some(fix) = &finding.fix {
+        details.push(("mend", fix.as_str()));
+    }
+    details
+}
+
+#[cfg(test)]
+mod samples {
+    use hftune_model::finding::{Finding, Proof, Verdict};
+
+    /// A setting of each verdict, the last with what no format may let through as it is.
+    pub(super) fn findings() -> Vec<Finding> {
+        let finding = |id: &str, verdict, live: Proof, reason: &str, fix: Option<&str>| Finding {
+            id: id.to_owned(),
+            verdict,
+            desired: "1".to_owned(),
+            saved: Proof::Holds("1".to_owned()),
+            live,
+            effect: Proof::None("nothing to read".to_owned()),
+            reason: reason.to_owned(),
+            fix: fix.map(str::to_owned),
+        };
+        let value = |v: &str| v.to_owned();
+        vec![
+            finding(
+                "sysctl/vm.a",
+                Verdict::Ok,
+                Proof::Holds(value("1")),
+                "",
+                None,
+            ),
+            finding(
+                "sysctl/vm.b",
+                Verdict::Wrong,
+                Proof::Differs(value("2")),
+                "live: 2",
+                Some("hftune setup"),
+            ),
+            finding(
+                "thp/enabled",
+                Verdict::Overridden,
+                Proof::Overridden(value("2"), value("tuned")),
+                "/etc/tuned/a.conf:3 sets 2",
+                Some("systemctl disable tuned"),
+            ),
+            finding(
+                "boot/isolcpus",
+                Verdict::RebootPending,
+                Proof::Differs(value("")),
+                "saved",
+                Some("reboot"),
+            ),
+            finding(
+                "power/governor",
+                Verdict::NotApplicable,
+                Proof::NotApplicable(value("no cpufreq")),
+                "no cpufreq",
+                None,
+            ),
+            finding(
+                "cpus/split",
+                Verdict::NotPermitted,
+                Proof::None(value("refused")),
+                "refused",
+                None,
+            ),
+            finding(
+                "nic/eth0/ring-rx",
+                Verdict::Rounded,
+                Proof::Rounded(value("2"), value("most")),
+                "2 is the most",
+                None,
+            ),
+            finding(
+                "irq/a \"#\\|`<b>&amp;",
+                Verdict::Unknown,
+                Proof::Unknown(value("odd")),
+                "live: \0\u{1}\u{b}\u{1b}[1m\r\n\t]]> ... \u{7f}\u{85}\u{fffe}\u{2028} --- 'x' | é",
+                Some("run it as root"),
+            ),
+        ]
     }
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use hftune_model::vma::diagnosis::{Diagnosis, Grade};
 use owo_colors::{OwoColorize as _, Style};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::table::{Cell, Table};
@@ -56,14 +57,16 @@ pub fn faults(diagnoses: &[Diagnosis]) -> usize {
         .count()
 }
 
+/// What `hftune vma check --json` prints.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Report<'d> {
+    schema: &'static str,
+    faults: usize,
+    findings: &'d [Diagnosis],
+}
+
 /// One JSON object.
 pub fn json(diagnoses: &[Diagnosis]) -> String {
-    #[derive(Serialize)]
-    struct Report<'d> {
-        schema: &'static str,
-        faults: usize,
-        findings: &'d [Diagnosis],
-    }
     crate::to_json(&Report {
         schema: "hftune/vma-check/1",
         faults: faults(diagnoses),

@@ -6,6 +6,7 @@ use hftune_model::vma::param::{Param, Status};
 use hftune_model::vma::params::PARAMS;
 use hftune_model::vma::presets::{self, PRESETS};
 use owo_colors::OwoColorize as _;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::table::Table;
@@ -111,13 +112,15 @@ pub fn one(param: &Param, width: usize) -> String {
     out
 }
 
+/// What `hftune vma params --json` prints.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Report {
+    schema: &'static str,
+    parameters: &'static [Param],
+}
+
 /// All of it as one JSON object.
 pub fn json() -> String {
-    #[derive(Serialize)]
-    struct Report {
-        schema: &'static str,
-        parameters: &'static [Param],
-    }
     crate::to_json(&Report {
         schema: "hftune/vma-params/1",
         parameters: PARAMS,

@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 
 use hftune_model::vma::sockets::Socket;
 use owo_colors::OwoColorize as _;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::table::Table;
 
 /// A running application.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Application {
     /// Its process.
     pub pid: u32,
@@ -75,13 +76,15 @@ pub fn human(applications: &[Application], width: usize) -> String {
     out
 }
 
+/// What `hftune vma stats --json` prints.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Report<'a> {
+    schema: &'static str,
+    applications: &'a [Application],
+}
+
 /// One JSON object.
 pub fn json(applications: &[Application]) -> String {
-    #[derive(Serialize)]
-    struct Report<'a> {
-        schema: &'static str,
-        applications: &'a [Application],
-    }
     crate::to_json(&Report {
         schema: "hftune/vma-stats/1",
         applications,

@@ -33,6 +33,15 @@ pub fn keep_to_itself() {
     let _ = setrlimit(Resource::Core, none);
 }
 
+/// Whether standard output goes to the journal, which reads how grave a line is at its beginning (systemd.exec(5),
+/// `$JOURNAL_STREAM`).
+pub fn writes_to_journal() -> bool {
+    std::env::var_os("JOURNAL_STREAM").is_some_and(|of| {
+        let stat = rustix::fs::fstat(std::io::stdout());
+        stat.is_ok_and(|stat| of == format!("{}:{}", stat.st_dev, stat.st_ino).as_str())
+    })
+}
+
 /// Process id of this process.
 pub fn pid() -> u32 {
     std::process::id()

@@ -346,6 +346,17 @@ impl Root {
         self.stat(path.as_ref()).map(|mode| mode & 0o7777)
     }
 
+    /// When a file was changed last, in seconds since 1970, links not followed; `None` where nothing has that name, or
+    /// where it is of an archive.
+    pub fn modified(&self, path: impl AsRef<Path>) -> Option<u64> {
+        if self.is_archive() {
+            return None;
+        }
+        let (dir, name) = self.parent(path.as_ref()).ok()?;
+        let stat = statat(&dir, &name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        u64::try_from(stat.st_mtime).ok()
+    }
+
     /// Type and permission bits, links not followed; `None` where nothing has that name.
     pub(crate) fn stat(&self, path: &Path) -> Option<u32> {
         if let Place::Archive(tree) = &self.place {

@@ -42,7 +42,7 @@ mod tuned_state;
 use crate::skip::skip;
 use crate::{dist, static_build, workspace};
 use anyhow::{Context, Result};
-pub use apt_private::apt_get;
+pub use apt_private::{PrivateApt, apt_get};
 pub use checks::Checks;
 use clap::Subcommand;
 use image::{Image, Menu};

@@ -14,9 +14,7 @@ pub(super) fn run(root: &Root, id: Option<&str>, json: bool) -> Result<Answer> {
     let docs = ALL.iter().flat_map(|domain| domain.docs());
     let Some(id) = id else {
         if json {
-            return Ok(Answer::ok(hftune_report::to_json(
-                &docs.collect::<Vec<_>>(),
-            )));
+            return Ok(Answer::ok(hftune_report::explain::json_list(docs)));
         }
         let mut text = String::new();
         for doc in docs {
@@ -34,7 +32,7 @@ pub(super) fn run(root: &Root, id: Option<&str>, json: bool) -> Result<Answer> {
             .hint("hftune explain lists all of them")
     })?;
     if json {
-        return Ok(Answer::ok(hftune_report::to_json(doc)));
+        return Ok(Answer::ok(hftune_report::explain::json(doc)));
     }
     // How this host stands is a help, not the point: the words are told even where the host cannot be read.
     let here = Machine::read(root, Choices::default())

@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod confirm;
+mod drift;
 mod explain;
 mod history;
 mod host;
@@ -67,6 +68,7 @@ pub(crate) fn run(args: &Args) -> Result<Answer> {
         Command::History { in_force, output } => history::run(&root, *in_force, output.json),
         Command::Explain { id, output } => explain::run(&root, id.as_deref(), output.json),
         Command::Irq { command } => irq::run(&root, command),
+        Command::Drift { command } => drift::run(&root, command),
         Command::Nic { command } => nic::run(&root, command),
         Command::Run(args) => run::run(&root, args),
         Command::Jitter(args) => jitter::run(&root, args),
@@ -118,6 +120,12 @@ fn need_this_machine(root: &Root, does: &str) -> Result<()> {
     }
     let what = format!("{does} this machine, not a directory tree");
     Err(Error::new(Kind::Usage, what).hint("leave --root out"))
+}
+
+/// What the machine is called; empty where that is not known: not every capture has it.
+fn hostname(root: &Root) -> String {
+    let name = root.read_text("/proc/sys/kernel/hostname");
+    name.unwrap_or_default().trim().to_owned()
 }
 
 /// The CPUs that are named, or those that are measured where none are.

@@ -21,6 +21,7 @@ pub(super) fn run(root: &Root, command: &Profile) -> Result<Answer> {
                 hftune_report::profile::human(&resolved, terminal::width())
             }))
         }
+        Profile::Schema => Ok(Answer::ok(hftune_report::schema::profile_file_text())),
         Profile::Check { file } => {
             let resolved = profile::load(root, Some(file), &[])?;
             Ok(Answer::ok(format!(

@@ -17,9 +17,6 @@ use crate::{Answer, terminal};
 /// A report is there to be read by others.
 const MODE: u32 = 0o644;
 
-/// What the machine is called; not every capture has it.
-const HOSTNAME: &str = "/proc/sys/kernel/hostname";
-
 /// How a measurement is made.
 const MEASURE: &str = "make it with hftune jitter --json > FILE";
 
@@ -64,11 +61,11 @@ pub(super) fn run(root: &Root, args: &Report, given_root: Option<&Path>) -> Resu
 
 /// What the machine is called, else the name of the file that it is in.
 fn name(root: &Root, tree: Option<&Path>) -> String {
-    let name = root.read_text(HOSTNAME).unwrap_or_default();
-    match (name.trim(), tree.and_then(Path::file_name)) {
+    let name = super::hostname(root);
+    match (name.as_str(), tree.and_then(Path::file_name)) {
         ("", Some(file)) => file.display().to_string(),
         ("", None) => "this machine".to_owned(),
-        (name, _) => name.to_owned(),
+        _ => name,
     }
 }
 

@@ -11,7 +11,7 @@ use hftune_model::setting::Artifact;
 use hftune_model::transaction::After;
 use hftune_model::{Error, Kind, Result};
 use hftune_report::transactions::{NotDone, Setup, setup as report};
-use hftune_report::verify::exit_code;
+use hftune_report::verify::{Verified, exit_code};
 use hftune_sys::Root;
 
 use crate::args::ChoiceArgs;
@@ -98,12 +98,14 @@ pub(super) fn run(
         format!(
             "{}\n{}",
             report(&result, &not_made, width),
-            // The notes were in the plan.
             hftune_report::verify::human(
-                &after.resolved.profile.name,
-                &findings,
-                &open,
-                &[],
+                &Verified {
+                    profile: &after.resolved.profile.name,
+                    all: &findings,
+                    shown: &open,
+                    // They were in the plan.
+                    notes: &[],
+                },
                 width
             )
         )

@@ -49,10 +49,12 @@ fn answer(made: &Done, json: bool, next: &str) -> Answer {
         let mut text = report(&made.result, &made.not_made, width);
         text.push('\n');
         text.push_str(&verify::human(
-            &made.profile,
-            &made.findings,
-            &open,
-            &[],
+            &verify::Verified {
+                profile: &made.profile,
+                all: &made.findings,
+                shown: &open,
+                notes: &[],
+            },
             width,
         ));
         if code == 0 {

@@ -1,14 +1,16 @@
 //! What the operator wants of network ports.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{DeserializeSeed, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::KEEP;
 use crate::host::Nic as Port;
-use crate::knob::{Knob, NumberKnob};
+use crate::knob::{FEATURE, FLAG, Knob, NumberKnob, WORDS};
 use crate::names::{IfName, is_pci_address};
 
 /// The word for the most that a port can do.
@@ -19,7 +21,7 @@ pub const EVERY_PORT: &str = "*";
 
 /// `[nic]`: which ports are tuned, and to what. A port gets what all get, then what its driver gets, then what its PCI
 /// address gets, then what its name gets.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Nic {
     /// The ports that setup tunes, besides those of `hftune nic tune`.
@@ -66,7 +68,7 @@ impl Nic {
 }
 
 /// A port as an operator names it: the name of an interface, a PCI address, or `*` for every one.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Chosen(String);
 
@@ -110,7 +112,7 @@ impl<'de> Deserialize<'de> for Chosen {
 }
 
 /// A PCI address like 0000:3b:00.0.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct PciAddress(String);
 
@@ -159,6 +161,49 @@ impl fmt::Display for Wanted {
             Self::Number(number) => write!(f, "{number}"),
             Self::Most => f.write_str(MAX),
         }
+    }
+}
+
+impl JsonSchema for Value {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Value".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "anyOf": [
+                { "type": "boolean" },
+                { "type": "integer", "minimum": 0, "maximum": u32::MAX },
+                { "enum": [MAX, KEEP] }
+            ]
+        })
+    }
+}
+
+/// The words that are known are listed, so that an editor can offer them; features and flags have names of the driver's.
+impl JsonSchema for Knobs {
+    fn schema_name() -> Cow<'static, str> {
+        "Knobs".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let value = generator.subschema_for::<Value>();
+        let known: serde_json::Map<_, _> = WORDS
+            .iter()
+            .filter(|word| !word.ends_with("NAME"))
+            .map(|word| ((*word).to_owned(), value.clone().into()))
+            .collect();
+        let named = format!("^({FEATURE}|{FLAG}).");
+        json_schema!({
+            "type": "object",
+            "properties": known,
+            "patternProperties": { named: value },
+            "additionalProperties": false
+        })
     }
 }
 

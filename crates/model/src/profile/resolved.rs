@@ -32,6 +32,11 @@ impl fmt::Display for Origin {
     }
 }
 
+crate::text_schema::text_schema!(
+    Origin,
+    "Where a value came from: built-in NAME, FILE:LINE, command line, the last setup"
+);
+
 impl Serialize for Origin {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)

@@ -70,8 +70,40 @@ pub(super) fn housekeeping_cores<'de, D: Deserializer<'de>>(
     .map(Some)
 }
 
+pub(super) fn minutes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    checked(deserializer, |minutes: &u32| {
+        ensure((1..=1440).contains(minutes), || {
+            format!("{minutes} minutes: expected 1 to 1440")
+        })
+    })
+}
+
+pub(super) fn directory_or_none<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<String, D::Error> {
+    checked(deserializer, |path: &String| {
+        textfile_dir(path).map_err(|e| e.to_string())
+    })
+}
+
+/// Whether a text may be the directory of the metrics: none, or an absolute path that a unit file can name.
+pub fn textfile_dir(path: &str) -> crate::Result<()> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "/._-+@:,".contains(c);
+    let good = path.is_empty()
+        || (path.starts_with('/') && path.chars().all(allowed) && !path.contains("/../"));
+    if good {
+        return Ok(());
+    }
+    Err(crate::Error::new(
+        crate::Kind::Usage,
+        format!(
+            "{path:?} is no directory for metrics: expected an absolute path of letters, digits and /._-+@:,"
+        ),
+    ))
+}
+
 /// A sysctl's value as TOML has it.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(
     untagged,
     expecting = "expected an integer, a text like \"4096 131072 134217728\", or \"keep\""
@@ -135,7 +167,7 @@ pub(super) fn sysctl<'de, D: Deserializer<'de>>(
 }
 
 /// A boot argument's value as TOML has it.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(
     untagged,
     expecting = "expected true, false, or a text like \"{isolated}\""

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::de::{DeserializeSeed, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -15,7 +16,7 @@ use crate::vma::param::{Param, Takes};
 pub const AUTO: &str = "auto";
 
 /// `[vma]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Vma {
     /// Whether libvma and what it needs are installed.
@@ -55,7 +56,7 @@ impl Vma {
 }
 
 /// Values by parameter; "keep" leaves libvma's own.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Parameters(pub BTreeMap<String, Value>);
 
@@ -70,7 +71,7 @@ impl Parameters {
 }
 
 /// A value as TOML has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "expected a number, a text or \"keep\"")]
 pub enum Value {
     /// A number.

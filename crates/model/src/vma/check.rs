@@ -1,5 +1,6 @@
 //! Whether libvma knows a variable and takes its value. The library itself says nothing of most mistakes.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::param::{Beyond, Param, Status, Takes, atoi, is_number};
@@ -11,7 +12,7 @@ use crate::names::distance;
 pub const PREFIX: &str = "VMA_";
 
 /// Something that is not as whoever wrote it will have meant it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Problem {
     /// What is wrong, and what libvma makes of it.
     pub what: String,

@@ -64,7 +64,16 @@ pub fn generation(pci_id: &str) -> Option<&'static str> {
 
 /// An IPv4 address of a port and the length of its network's prefix.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
 )]
 pub struct PortAddress {
     /// The address.

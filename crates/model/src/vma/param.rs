@@ -3,10 +3,11 @@
 //! Source of all facts in this module and its table: libvma 9.8.84, `src/vma/util/sys_vars.{h,cpp}` (defaults, ranges,
 //! presets) and `src/vma/main.cpp` (what is printed at start).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A parameter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Param {
     /// The variable.
     pub name: &'static str,
@@ -27,7 +28,7 @@ pub struct Param {
 /// What a parameter may be.
 ///
 /// Numbers go through atoi(3), so that text is 0 and nobody says so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Takes {
     /// 0 or 1.
@@ -63,7 +64,7 @@ pub enum Takes {
 }
 
 /// What libvma does with a number that it does not take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Beyond {
     /// The default, with a warning on standard output.
@@ -79,7 +80,7 @@ pub enum Beyond {
 }
 
 /// How much a parameter matters for latency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Latency {
     /// Much.
@@ -91,7 +92,7 @@ pub enum Latency {
 }
 
 /// Whether libvma acts on a parameter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// It does.

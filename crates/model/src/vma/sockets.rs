@@ -1,10 +1,11 @@
 //! What `vma_stats -v 3` tells of the sockets of a process: how many packets went through the card and how many through the
 //! kernel (`print_full_stats()`, src/stats/stats_printer.cpp).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A socket of a process that runs with libvma.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct Socket {
     /// Its descriptor.
     pub fd: u32,
