@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use hftune_model::jitter::{NO_EVENT, UNTRACED};
+
 /// A cause, as it is told.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cause {
@@ -75,8 +77,8 @@ impl fmt::Display for Cause {
             Self::Softirq(name) => write!(f, "softirq {name}"),
             Self::Thread(name) => write!(f, "thread {name}"),
             Self::Nmi => f.write_str("NMI"),
-            Self::NoEvent => f.write_str("no kernel event: firmware or hypervisor"),
-            Self::Untraced => f.write_str("not traced"),
+            Self::NoEvent => f.write_str(NO_EVENT),
+            Self::Untraced => f.write_str(UNTRACED),
         }
     }
 }

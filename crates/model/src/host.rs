@@ -343,7 +343,7 @@ pub struct Workqueues {
 }
 
 /// What the kernel does by itself, time and again: which of it this host has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, Default)]
 pub struct KernelWork {
     /// A device of `/sys/devices/system/machinecheck` with a `check_interval`, which is one for all CPUs.
     pub machine_check: Option<String>,

@@ -110,6 +110,19 @@ pub struct Traced {
     pub timeline: Vec<(f64, f64, usize)>,
 }
 
+/// The cause of a gap in which the kernel did nothing: what took the CPU is below it.
+pub const NO_EVENT: &str = "no kernel event: firmware or hypervisor";
+
+/// The cause of a gap that the trace does not tell of.
+pub const UNTRACED: &str = "not traced";
+
+impl CauseShare {
+    /// Whether the kernel did it, so that a setting may remove it.
+    pub fn is_of_kernel(&self) -> bool {
+        self.cause != NO_EVENT && self.cause != UNTRACED
+    }
+}
+
 /// The time that one cause took.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CauseShare {

@@ -264,7 +264,7 @@ pub struct Workqueue {
 }
 
 /// What the kernel does by itself, time and again, on every CPU; -1 keeps.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Kernel {
     /// Seconds between two looks for corrected machine check errors; 0 looks no more.

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// The tables in the order in which a profile is written.
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 15] = [
     "cpus",
     "sysctl",
     "boot",

@@ -72,11 +72,12 @@ fn jitter(control: &Control, name: &str) -> Result<f64> {
     control.read_slowly(&format!("{JITTER} > {file}"))?;
     let json: Value = serde_json::from_str(&control.read(&format!("cat {file}"))?)?;
     let causes = json["cpus"][0]["causes"].as_array().context("the causes")?;
-    let of_kernel = causes.iter().filter(|cause| {
+    let mut of_kernel = causes.iter().filter(|cause| {
         let name = cause["cause"].as_str().unwrap_or_default();
         !name.starts_with("no kernel event") && name != "not traced"
     });
-    of_kernel
-        .map(|cause| cause["lost_ns"].as_f64().context("time lost"))
-        .sum()
+    // The sum of none is -0.
+    of_kernel.try_fold(0.0, |sum, cause| {
+        Ok(sum + cause["lost_ns"].as_f64().context("time lost")?)
+    })
 }

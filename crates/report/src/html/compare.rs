@@ -108,7 +108,7 @@ fn main_numbers(series: &[Series<'_>]) -> Vec<Number> {
         values: series.iter().map(|one| of(&one.cpus)).collect(),
         show,
     };
-    vec![
+    let mut numbers = vec![
         number("Gaps a second and CPU", rate, |cpus| {
             mean(cpus, |cpu| cpu.gaps.per_second)
         }),
@@ -119,7 +119,27 @@ fn main_numbers(series: &[Series<'_>]) -> Vec<Number> {
             most(cpus, |cpu| cpu.gaps.max_ns)
         }),
         number("Time lost", share, |cpus| mean(cpus, |cpu| cpu.lost_share)),
-    ]
+    ];
+    // What settings can change; the rest is firmware's and the hypervisor's.
+    let of_kernel: Option<Vec<f64>> = series.iter().map(lost_to_kernel).collect();
+    if let Some(values) = of_kernel {
+        let name = "Lost to the kernel, while traced".to_owned();
+        let show = share;
+        numbers.insert(0, Number { name, values, show });
+    }
+    numbers
+}
+
+/// The share of the traced pass that the kernel took; `None` where a CPU was not traced.
+fn lost_to_kernel(one: &Series<'_>) -> Option<f64> {
+    if one.cpus.iter().any(|cpu| cpu.traced.is_none()) {
+        return None;
+    }
+    Some(mean(&one.cpus, |cpu| {
+        let of_kernel = cpu.causes.iter().filter(|cause| cause.is_of_kernel());
+        // Not sum(): that of none is -0.
+        of_kernel.fold(0.0, |lost, cause| lost + cause.lost_ns) / (one.seconds * 1e9)
+    }))
 }
 
 fn mean(cpus: &[&Cpu], of: impl Fn(&Cpu) -> f64) -> f64 {
