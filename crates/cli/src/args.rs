@@ -100,6 +100,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Vma,
     },
+    /// Write what the profile wants of this host for another tool: tuned, Ansible, a shell, an image
+    Export(Export),
     /// Show, check or begin a profile
     Profile {
         #[command(subcommand)]
@@ -249,6 +251,43 @@ pub(crate) struct Report {
     pub from: From,
 }
 
+/// Write what the profile wants of this host for another tool: tuned, Ansible, a shell, an image
+///
+/// All settings of this host, not only what differs, for those who may not install a binary. What a format has no words for
+/// is a comment in the output and a line on standard error. docs/export.md tells what each can do.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Export {
+    /// For which tool
+    #[arg(long, value_enum)]
+    pub format: ExportFormat,
+    /// Where to write it: a file, or a directory where the format has several files
+    #[arg(long, short, value_name = "FILE|DIR")]
+    pub output: Option<PathBuf>,
+    /// Replace files that are there
+    #[arg(long, requires = "output")]
+    pub replace: bool,
+    #[command(flatten)]
+    pub choices: ChoiceArgs,
+    #[command(flatten)]
+    pub from: From,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// A profile folder of tuned
+    Tuned,
+    /// A playbook of Ansible
+    Ansible,
+    /// A POSIX shell script with its own undo
+    Shell,
+    /// Part of a kickstart file
+    Kickstart,
+    /// Files of an image of bootc, and a part of its Containerfile
+    Bootc,
+    /// A file for /etc/sysctl.d
+    Sysctl,
+}
+
 impl Args {
     /// The command line of this process. `run` is parsed by its own parser alone: an application waits for it to start.
     pub(crate) fn from_command_line() -> Result<Self, clap::Error> {
@@ -276,6 +315,7 @@ impl Command {
         let (Self::Host(Host { from, .. })
         | Self::Plan { from, .. }
         | Self::Verify(Verify { from, .. })
+        | Self::Export(Export { from, .. })
         | Self::Report(Report { from, .. })
         | Self::Irq {
             command: Irq::Show { from, .. },

@@ -9,6 +9,7 @@ mod boot_words;
 pub mod capture;
 pub mod confirm;
 pub mod cut_links;
+pub mod export;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
 pub mod host;

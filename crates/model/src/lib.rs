@@ -20,6 +20,7 @@ pub mod cpu_plan;
 pub mod cpuset;
 pub mod error;
 pub mod ethtool;
+pub mod export;
 pub mod finding;
 pub mod host;
 pub mod irq_map;

@@ -1,6 +1,7 @@
 //! Reports: text and JSON out of the model. Nothing here touches the machine.
 pub mod capture;
 pub mod explain;
+pub mod export;
 pub mod host;
 pub mod html;
 pub mod irq;

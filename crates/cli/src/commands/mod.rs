@@ -2,6 +2,7 @@
 
 mod confirm;
 mod explain;
+mod export;
 mod history;
 mod host;
 mod irq;
@@ -75,6 +76,7 @@ pub(crate) fn run(args: &Args) -> Result<Answer> {
         Command::Netlat(args) => netlat::run(&root, args),
         Command::Report(report) => report::run(&root, report, args.root.as_deref()),
         Command::Vma { command } => vma::run(&root, command),
+        Command::Export(args) => export::run(&root, args),
         Command::Profile { command } => profile::run(&root, command),
         Command::Live { domains } => live::run(&root, domains),
     }
