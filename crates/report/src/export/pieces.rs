@@ -26,9 +26,9 @@ pub(super) struct Value<'e> {
 }
 
 impl Value<'_> {
-    /// Whether sysctl(8) sets it.
-    pub(super) fn is_sysctl(&self) -> bool {
-        self.path.starts_with("/proc/sys")
+    /// Whether the file of sysctls has it, which every boot reads.
+    pub(super) fn is_saved(&self) -> bool {
+        self.id.starts_with("sysctl/")
     }
 }
 
@@ -70,7 +70,7 @@ pub(super) struct Port<'e> {
 }
 
 /// All that the settings of a host are made of.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Pieces<'e> {
     pub(super) export: &'e Export,
     /// Values of the kernel, but for those of single interrupts.
@@ -159,9 +159,35 @@ impl<'e> Pieces<'e> {
         pieces
     }
 
+    /// The same without what another file of the export sets: only values that `keeps` says, with interrupts and threads.
+    pub(super) fn only_values(&self, keeps: impl Fn(&Value<'e>) -> bool) -> Self {
+        let mut pieces = self.clone();
+        pieces.values.retain(keeps);
+        pieces.sysctl.clear();
+        pieces.files.clear();
+        pieces.off.clear();
+        pieces.without_boot();
+        pieces
+    }
+
+    /// Leaves the boot arguments to another file of the export.
+    pub(super) fn without_boot(&mut self) {
+        self.arguments.clear();
+        self.boot.clear();
+        self.variables.clear();
+        self.made.clear();
+        self.kargs.clear();
+    }
+
+    /// The words of the boot arguments on one line.
+    pub(super) fn boot_line(&self) -> String {
+        let words: Vec<&str> = self.arguments.iter().map(|(_, word)| *word).collect();
+        words.join(" ")
+    }
+
     /// Whether several of these pieces are wanted at every boot.
     pub(super) fn needs_boot_script(&self) -> bool {
-        self.values.iter().any(|value| !value.is_sysctl())
+        self.values.iter().any(|value| !value.is_saved())
             || !self.irqs.is_empty()
             || self.threads.is_some()
             || !self.ports.is_empty()

@@ -3,22 +3,21 @@
 //! What is always the same is in `shell.sh`; here it gets the machine and the settings.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use hftune_model::export::{Found, Output, Unsaid, Written};
 use hftune_model::setting::Compare;
 
 use super::pieces::{Made, Pieces, Place, UNITS, Value, What};
 use super::quote::{print, word};
-use super::{ports, unsaid_comments};
+use super::{header, one_line, ports, unsaid_comments};
 
 const FUNCTIONS: &str = include_str!("shell.sh");
 
 /// Where the script puts itself, so that its unit can run it at every boot.
-const INSTALLED: &str = "/usr/local/sbin/hft-export";
+pub(super) const INSTALLED: &str = "/usr/local/sbin/hft-export";
 
 /// The unit that does.
-const UNIT: &str = "hft-export.service";
+pub(super) const UNIT: &str = "hft-export.service";
 
 /// More words in a line of a list are not read by anybody.
 const WRAP: usize = 100;
@@ -60,22 +59,17 @@ pub(super) fn script(pieces: &Pieces<'_>, unsaid: &[Unsaid], usage: Use<'_>) -> 
     let export = pieces.export;
     let mut text = format!(
         "#!/bin/sh\n\
-         # Made by \"hftune export --format {}\" out of the profile {}, for one machine: one with its CPUs.\n\
-         # CPUs {} serve the OS, {}.\n\
+         {}\
          #   {start} --check   tells what differs, and changes nothing\n\
          #   {start}           keeps what is there in /var/lib/{}, then changes what differs\n\
-         #   {start} --undo    puts it back, byte for byte\n\
-         # Each setting stands under its id; \"hftune explain ID\", on any machine, tells what it does and why.\n",
-        usage.format,
-        one_line(&export.profile),
-        export.cpus.housekeeping,
-        isolated(pieces),
+         #   {start} --undo    puts it back, byte for byte\n",
+        header(pieces, usage.format),
         usage.name,
         start = usage.start,
     );
     text.push_str(&unsaid_comments(unsaid));
     text.push_str(
-        "#\n# shellcheck disable=SC2016 # texts of files are meant as they stand\nset -u\nLC_ALL=C\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\n\
+        "#\n# Texts of files are meant as they stand, and no machine needs every function.\n# shellcheck disable=SC2016,SC2317\nset -u\nLC_ALL=C\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\n\
          export LC_ALL PATH\numask 022\ntab='\t'\nnl='\n'\n",
     );
     let _ = writeln!(text, "state_folder=/var/lib/{}", usage.name);
@@ -105,21 +99,6 @@ pub(super) fn script(pieces: &Pieces<'_>, unsaid: &[Unsaid], usage: Use<'_>) -> 
     }
     text.push_str("\nmain \"$@\"\n");
     text
-}
-
-/// The isolated CPUs in words.
-pub(super) fn isolated(pieces: &Pieces<'_>) -> String {
-    let isolated = &pieces.export.cpus.isolated;
-    if isolated.is_empty() {
-        "and no other is isolated".to_owned()
-    } else {
-        format!("{isolated} are isolated")
-    }
-}
-
-/// A text that ends no comment.
-pub(super) fn one_line(text: &str) -> String {
-    text.replace(|c: char| c.is_control(), " ")
 }
 
 fn indented_comment(text: &mut String, last: &mut String, id: &str) {
@@ -179,7 +158,7 @@ fn settings(pieces: &Pieces<'_>, contents: &mut String) -> String {
         indented_comment(&mut text, &mut last, id);
         let _ = writeln!(text, "    argument {} {}", word(id), word(argument));
     }
-    for value in pieces.values.iter().filter(|value| value.is_sysctl()) {
+    for value in pieces.values.iter().filter(|value| value.is_saved()) {
         indented_comment(&mut text, &mut last, value.id);
         text.push_str(&kernel_line(value));
     }
@@ -194,7 +173,7 @@ fn boot_settings(pieces: &Pieces<'_>) -> String {
         indented_comment(&mut text, &mut last, port.id);
         text.push_str(&ports::shell_line(port));
     }
-    for value in pieces.values.iter().filter(|value| !value.is_sysctl()) {
+    for value in pieces.values.iter().filter(|value| !value.is_saved()) {
         indented_comment(&mut text, &mut last, value.id);
         text.push_str(&kernel_line(value));
     }
@@ -362,9 +341,4 @@ fn kernel_line(value: &Value<'_>) -> String {
         word(&value.path.display().to_string()),
         word(&value.compare.value(value.value)),
     )
-}
-
-/// The path of the unit, for formats that install it themselves.
-pub(super) fn unit_path() -> String {
-    Path::new(UNITS).join(UNIT).display().to_string()
 }

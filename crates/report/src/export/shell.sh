@@ -292,7 +292,8 @@ nothing() {
 # kernel ID PATH HOW WANTED
 kernel() {
     if ! now=$(cat "$root$2" 2>/dev/null); then
-        [ "$pass" = keep ] || complain "$1: $2 cannot be read"
+        if [ "$pass" = keep ]; then return; fi
+        if is_live; then complain "$1: $2 cannot be read"; else absent=$((absent + 1)); fi
         return
     fi
     same "$3" "$now" "$4" && return
@@ -704,7 +705,7 @@ undo_outputs() {
     done <"$state/before"
     [ "$again" = 1 ] || return 0
     while IFS=$tab read -r kind target ours before; do
-        [ "$kind" = made ] && is_live || continue
+        if [ "$kind" != made ] || ! is_live; then continue; fi
         # shellcheck disable=SC2086 # a program and its arguments
         if $target >/dev/null 2>&1; then say "run again: $target"; else complain "$target failed"; fi
     done <"$state/before"
@@ -736,6 +737,11 @@ undo() {
     say 'all is as it was before; boot arguments go with the next reboot'
 }
 
+# A directory has no kernel.
+tell_absent() {
+    if [ "$absent" -gt 0 ]; then say "$absent kernel values are not in $root: a boot sets them"; fi
+}
+
 main() {
     name=${0##*/}
     mode=apply root='' force=0
@@ -757,7 +763,7 @@ main() {
         # As tuned calls a script: what is left of a profile at shutdown stays for the next boot.
         start) mode=apply ;;
         stop) if [ "${2-}" = full_rollback ]; then mode=undo; else exit 0; fi ;;
-        full_rollback) ;;
+        full_rollback | ignore_missing) ;;
         *)
             usage >&2
             exit 2
@@ -770,7 +776,7 @@ main() {
     state=$root$state_folder
     run=/run/$run_name
     [ -n "$root" ] || [ "$mode" = check ] || [ "$(id -u)" = 0 ] || die 5 "this needs root"
-    failed=0 changes=0 reboot=0 refused=0 boot_changes=0 units_changed=0 copies=0 kept='' fixed_irqs=''
+    failed=0 changes=0 reboot=0 absent=0 refused=0 boot_changes=0 units_changed=0 copies=0 kept='' fixed_irqs=''
     boot_id=$(cat "$root/proc/sys/kernel/random/boot_id" 2>/dev/null) || boot_id=none
     if [ -f "$root$run/fixed-irqs" ]; then fixed_irqs=$(cat "$root$run/fixed-irqs")$nl; fi
     expand "$housekeeping"
@@ -781,14 +787,21 @@ main() {
         exit 0
     fi
     guard
+    if [ "$mode" = boot ]; then
+        pass='write'
+        boot_settings
+        say "$changes values set"
+        exit "$failed"
+    fi
+    read_kept
     case $mode in
     check)
-        pass=check
-        read_kept
+        pass='check'
         settings
         boot_settings
         unit_settings
         if [ "$failed" = 1 ]; then exit 1; fi
+        tell_absent
         if [ "$changes" -gt 0 ]; then
             say "$changes differ; set them with: sh $self"
             exit 3
@@ -799,24 +812,19 @@ main() {
         fi
         say 'all is as it should be'
         ;;
-    boot)
-        pass=write
-        boot_settings
-        say "$changes values set"
-        ;;
     apply)
-        read_kept
-        pass=keep
+        pass='keep'
         settings
         boot_settings
         unit_settings
         [ "$refused" = 0 ] || die 1 'nothing was changed'
         commit_kept
-        pass=write
+        pass='write'
         settings
         boot_settings
         unit_settings
         sync
+        tell_absent
         if [ "$changes" = 0 ]; then say 'nothing to change'; else say "$changes changed; undo with: sh $self --undo"; fi
         if [ "$reboot" -gt 0 ]; then say "$reboot boot arguments wait for a reboot"; fi
         ;;

@@ -6,8 +6,7 @@ use std::path::Path;
 use hftune_model::export::{Found, Output, Unsaid, Written};
 
 use super::pieces::{Pieces, SYSCTL_FILE};
-use super::shell::{isolated, one_line};
-use super::{comment, unsaid_comments};
+use super::{comment, header, unsaid_comments};
 
 /// The file of sysctls, and what is in its place.
 pub(super) struct File {
@@ -57,12 +56,8 @@ pub(super) fn write(pieces: &Pieces<'_>) -> Written {
         }
     }
     let content = format!(
-        "# Made by \"hftune export --format sysctl\" out of the profile {}, for one machine.\n\
-         # CPUs {} serve the OS, {}.\n\
-         # Install it as {SYSCTL_FILE}, then: sysctl --system. To undo it, remove the file and reboot.\n{}\n{}",
-        one_line(&pieces.export.profile),
-        pieces.export.cpus.housekeeping,
-        isolated(pieces),
+        "{}# Install it as {SYSCTL_FILE}, then: sysctl --system. To undo it, remove the file and reboot.\n{}\n{}",
+        header(pieces, "sysctl"),
         unsaid_comments(&unsaid),
         lines(pieces),
     );
