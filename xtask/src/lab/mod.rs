@@ -27,6 +27,7 @@ mod quiet;
 mod recipe;
 mod scenario;
 mod scenario_bls;
+mod scenario_export;
 mod scenario_main;
 mod scenario_stock;
 mod snapshot;
@@ -86,6 +87,11 @@ enum Job {
     Quiet {
         /// Only the rows whose names hold one of these words
         rows: Vec<String>,
+        #[command(flatten)]
+        binary: Binary,
+    },
+    /// Run what export wrote, in a shell and in Debian's tuned, against what setup makes
+    Export {
         #[command(flatten)]
         binary: Binary,
     },
@@ -209,6 +215,14 @@ pub fn run(args: Args) -> Result<ExitCode> {
             let logs = root.join("quiet");
             let met = guest::with_one_retry(&logs, || quiet::run(&image, &binary, &logs, &rows))?;
             Ok(judge(met))
+        }
+        Job::Export { binary } => {
+            let binary = binary.get()?;
+            let image = prepare(Menu::GrubCfg, &root)?;
+            let logs = root.join("export");
+            let all_held =
+                guest::with_one_retry(&logs, || scenario_export::run(&image, &binary, &logs))?;
+            Ok(judge(all_held))
         }
         Job::Image => {
             prepare(Menu::GrubCfg, &root)?;

@@ -3,7 +3,7 @@
 
 mod counts;
 mod table;
-mod tuned;
+pub mod tuned;
 
 use super::control::Control;
 use super::guest::{Guest, Options};
