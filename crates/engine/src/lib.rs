@@ -12,7 +12,9 @@ pub mod cut_links;
 pub mod export;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
+pub mod from_host;
 pub mod host;
+pub mod import;
 pub mod in_force;
 pub mod journal;
 pub mod launch;
