@@ -102,6 +102,8 @@ pub(crate) enum Command {
     },
     /// Write what the profile wants of this host for another tool: tuned, Ansible, a shell, an image
     Export(Export),
+    /// Write the profile of another tool as a profile of hftune
+    Import(Import),
     /// Show, check or begin a profile
     Profile {
         #[command(subcommand)]
@@ -272,6 +274,20 @@ pub(crate) struct Export {
     pub from: From,
 }
 
+/// Write the profile of another tool as a profile of hftune
+///
+/// What that profile includes, its variables and the functions of tuned that can be worked out are put in. A line without a
+/// counterpart is a comment in the new profile and a line on standard error, with the reason. Nothing of the host is changed.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Import {
+    /// A profile of tuned: its name, as tuned-adm list shows it, or its folder
+    #[arg(long, value_name = "NAME|DIR")]
+    pub tuned: String,
+    /// Where to write it; an existing file is left alone
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ExportFormat {
     /// A profile folder of tuned
@@ -317,6 +333,9 @@ impl Command {
         | Self::Verify(Verify { from, .. })
         | Self::Export(Export { from, .. })
         | Self::Report(Report { from, .. })
+        | Self::Profile {
+            command: Profile::New { from, .. },
+        }
         | Self::Irq {
             command: Irq::Show { from, .. },
         }
@@ -597,6 +616,11 @@ pub(crate) enum Profile {
     New {
         /// Where to write it; an existing file is left alone
         file: Option<PathBuf>,
+        /// Take the values of this host where they differ from the built-in profile
+        #[arg(long)]
+        from_host: bool,
+        #[command(flatten)]
+        from: From,
     },
 }
 

@@ -217,7 +217,9 @@ impl<'i> Import<'i> {
                 None => self.units.push(unit),
                 Some(reason) => {
                     for option in &unit.options {
-                        self.leave(&unit, option, reason);
+                        if !sections::OF_EVERY_SECTION.contains(&option.key.as_str()) {
+                            self.leave(&unit, option, reason);
+                        }
                     }
                 }
             }

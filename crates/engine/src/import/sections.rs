@@ -9,7 +9,7 @@ use crate::host::tuned::profile::{Opt, Unit};
 use crate::host::tuned::{bias, pairs};
 
 /// Options of every section, which say nothing of the machine.
-const OF_EVERY_SECTION: &[&str] = &["type", "enabled", "replace", "drop", "uname_regex", "cpuinfo_regex"];
+pub(super) const OF_EVERY_SECTION: &[&str] = &["type", "enabled", "replace", "drop", "uname_regex", "cpuinfo_regex"];
 
 const THP: &str = "/sys/kernel/mm/transparent_hugepage/";
 
@@ -37,6 +37,10 @@ impl Import<'_> {
     }
 
     fn option(&mut self, unit: &Unit, option: &Opt) {
+        if option.key == "priority" {
+            self.leave(unit, option, "it is about the order of tuned's own plugins");
+            return;
+        }
         match unit.plugin() {
             "main" => self.main(unit, option),
             "sysctl" => self.sysctl(unit, option),

@@ -230,8 +230,8 @@ place() {
     case $pass in
     check) differs "$1" "$2" ;;
     keep)
-        case $is in
-        "$4" | absent) ;;
+        case $is:$4 in
+        *:any | absent:* | "$4:$4") ;;
         *)
             complain "$2 is not as it was when this was made, so nothing is done; export anew, or look at it"
             refused=1
@@ -440,8 +440,8 @@ irqs() {
             ;;
         esac
     done
-    [ "$pass" = write ] && [ -n "$fixed_irqs" ] && mkdir -p "$root$run" &&
-        printf %s "$fixed_irqs" >"$root$run/fixed-irqs"
+    [ "$pass" = write ] && [ -n "$fixed_irqs" ] && mkdir -p "$run" &&
+        printf %s "$fixed_irqs" >"$run/fixed-irqs"
     return 0
 }
 
@@ -539,7 +539,7 @@ made() {
     write)
         [ "$boot_changes" = 1 ] || return 0
         if ! is_live; then
-            complain "$id: run \"$*\" in $root: no program is started for a directory"
+            say "not done: $id: no program is started for a directory; run \"$*\" in it"
         elif "$@" >/dev/null 2>"$state/said"; then
             changed "$id" "$* has run"
             note_outputs
@@ -586,7 +586,7 @@ variable() {
 # kargs ID ADD REMOVE: words of the next deployment of rpm-ostree
 kargs() {
     is_live || {
-        [ "$pass" = keep ] || complain "$1: rpm-ostree is not run in $root"
+        [ "$pass" = keep ] || say "not done: $1: rpm-ostree is not run in $root"
         return 0
     }
     line=" $(rpm-ostree kargs 2>/dev/null) "
@@ -733,7 +733,7 @@ undo() {
         done <"$state/before"
     fi
     [ "$failed" = 0 ] || die 1 "not all could be put back; what was there is still in $state"
-    rm -rf "$state" "${root:?}$run" 2>/dev/null || rm -rf "$state"
+    rm -rf "$state" "$run"
     say 'all is as it was before; boot arguments go with the next reboot'
 }
 
@@ -774,11 +774,11 @@ main() {
     self=$0
     [ -f "$self" ] || die 2 "start it from a file: sh FILE"
     state=$root$state_folder
-    run=/run/$run_name
+    run=$root/run/$run_name
     [ -n "$root" ] || [ "$mode" = check ] || [ "$(id -u)" = 0 ] || die 5 "this needs root"
     failed=0 changes=0 reboot=0 absent=0 refused=0 boot_changes=0 units_changed=0 copies=0 kept='' fixed_irqs=''
     boot_id=$(cat "$root/proc/sys/kernel/random/boot_id" 2>/dev/null) || boot_id=none
-    if [ -f "$root$run/fixed-irqs" ]; then fixed_irqs=$(cat "$root$run/fixed-irqs")$nl; fi
+    if [ -f "$run/fixed-irqs" ]; then fixed_irqs=$(cat "$run/fixed-irqs")$nl; fi
     expand "$housekeeping"
     os_cpus=$expanded
 
