@@ -7,12 +7,12 @@ use hftune_domains::fuzz as domains;
 use hftune_engine::in_force::Choices;
 use hftune_engine::machine::Machine;
 use hftune_engine::{fuzz as engine, import, journal as journals, redact as redactor, secrets};
-use hftune_model::{CpuSet, Kind};
 use hftune_model::names::{IfName, SysctlKey};
 use hftune_model::size::Size;
 use hftune_model::vma::{banner, environment, rules, sockets};
-use hftune_sys::{Reader, Root};
+use hftune_model::{CpuSet, Kind};
 use hftune_sys::ethtool::fuzz as ethtool;
+use hftune_sys::{Reader, Root};
 
 use crate::machine;
 

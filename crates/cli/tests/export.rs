@@ -20,9 +20,9 @@ type Files = BTreeMap<PathBuf, (u32, Vec<u8>)>;
 fn files(machine: &Machine) -> Files {
     let mut files = machine.manifest();
     files.retain(|path, _| {
-        !["proc", "sys"].iter().any(|kernel| {
-            path.starts_with(kernel) || path.starts_with(machine.root().join(kernel))
-        })
+        !["proc", "sys"]
+            .iter()
+            .any(|kernel| path.starts_with(kernel) || path.starts_with(machine.root().join(kernel)))
     });
     files
 }
@@ -33,7 +33,13 @@ fn export(machine: &Machine, format: &str) -> (tempfile::TempDir, String) {
     let out = dir.path().join("out");
     fs::create_dir(&out).expect("folder");
     let answer = machine
-        .run(&["export", "--format", format, "-o", out.to_str().expect("text")])
+        .run(&[
+            "export",
+            "--format",
+            format,
+            "-o",
+            out.to_str().expect("text"),
+        ])
         .expect(0);
     (dir, answer.stderr)
 }
@@ -93,7 +99,10 @@ fn the_script_sets_checks_and_undoes() {
     assert_eq!(files(&machine), before, "--check changes nothing");
 
     let said = expect(&run(&script, &machine, ""), 0);
-    assert!(said.contains("run \"/usr/sbin/update-grub\" in it"), "{said}");
+    assert!(
+        said.contains("run \"/usr/sbin/update-grub\" in it"),
+        "{said}"
+    );
     assert_eq!(
         machine.read("/sys/kernel/mm/transparent_hugepage/enabled"),
         "never\n"
@@ -101,7 +110,11 @@ fn the_script_sets_checks_and_undoes() {
     assert_eq!(machine.read("/proc/irq/30/smp_affinity_list"), "0-1\n");
     assert_eq!(machine.read("/proc/irq/default_smp_affinity"), "3\n");
     assert_eq!(machine.read("/proc/sys/vm/swappiness"), "0\n");
-    assert!(machine.read("/etc/default/grub.d/99-hft.cfg").contains("isolcpus="));
+    assert!(
+        machine
+            .read("/etc/default/grub.d/99-hft.cfg")
+            .contains("isolcpus=")
+    );
     let set = files(&machine);
 
     let said = expect(&run(&script, &machine, ""), 0);
@@ -111,7 +124,12 @@ fn the_script_sets_checks_and_undoes() {
 
     // What hftune itself says of it: all that needs no unit of its own is as it wants it.
     let verify = machine.run(&["verify", "--json"]).json();
-    for id in ["sysctl/vm.swappiness", "sysctl/net.ipv4.tcp_rmem", "limits/memlock", "services/irqbalance"] {
+    for id in [
+        "sysctl/vm.swappiness",
+        "sysctl/net.ipv4.tcp_rmem",
+        "limits/memlock",
+        "services/irqbalance",
+    ] {
         assert_eq!(machine::setting(&verify, id)["verdict"], "ok", "{id}");
     }
 
@@ -125,7 +143,10 @@ fn the_script_sets_checks_and_undoes() {
 #[test]
 fn what_was_there_first_is_what_comes_back() {
     let machine = Machine::debian();
-    machine.file("/etc/sysctl.d/99-hft.conf", "# somebody's own\nvm.swappiness = 1\n");
+    machine.file(
+        "/etc/sysctl.d/99-hft.conf",
+        "# somebody's own\nvm.swappiness = 1\n",
+    );
     let before = files(&machine);
     let (_dir, script) = script(&machine);
     expect(&run(&script, &machine, ""), 0);
@@ -166,27 +187,47 @@ fn it_refuses_another_machine_and_a_boot_file_that_changed() {
     machine.file(entry, &was.replace("quiet", "quiet audit=0"));
     let before = files(&machine);
     let said = expect(&run(&script, &machine, ""), 1);
-    assert!(said.contains("is not as it was when this was made"), "{said}");
+    assert!(
+        said.contains("is not as it was when this was made"),
+        "{said}"
+    );
     assert_eq!(files(&machine), before, "nothing was changed");
 
     machine.file(entry, &was);
-    machine.file("/sys/devices/system/cpu/cpu3/topology/thread_siblings_list", "3,7\n");
+    machine.file(
+        "/sys/devices/system/cpu/cpu3/topology/core_cpus_list",
+        "3,7\n",
+    );
     let before = files(&machine);
     let said = expect(&run(&script, &machine, ""), 1);
-    assert!(said.contains("made for a machine with other CPUs"), "{said}");
+    assert!(
+        said.contains("made for a machine with other CPUs"),
+        "{said}"
+    );
     assert_eq!(files(&machine), before, "nothing was changed");
 
-    machine.file("/sys/devices/system/cpu/cpu3/topology/thread_siblings_list", "3\n");
+    machine.file(
+        "/sys/devices/system/cpu/cpu3/topology/core_cpus_list",
+        "3\n",
+    );
     let before = files(&machine);
     expect(&run(&script, &machine, ""), 0);
-    assert!(machine.read(entry).contains("isolcpus=managed_irq,domain,2-7"));
+    assert!(
+        machine
+            .read(entry)
+            .contains("isolcpus=managed_irq,domain,2-7")
+    );
     expect(&run(&script, &machine, "--undo"), 0);
     assert_eq!(files(&machine), before);
 }
 
 #[test]
 fn shells_take_the_scripts() {
-    for machine in [Machine::debian(), Machine::rhel9(), Machine::debian().with_connectx()] {
+    for machine in [
+        Machine::debian(),
+        Machine::rhel9(),
+        Machine::debian().with_connectx(),
+    ] {
         for (format, name) in [("shell", "hft-export.sh"), ("tuned", "script.sh")] {
             let (dir, _) = export(&machine, format);
             let script = dir.path().join("out").join(name);
@@ -213,7 +254,10 @@ fn tuned_gets_a_section_for_each_plugin() {
     ] {
         assert!(conf.contains(line), "{line}\n{conf}");
     }
-    assert!(!conf.contains("isolated_cores"), "it would move the application");
+    assert!(
+        !conf.contains("isolated_cores"),
+        "it would move the application"
+    );
     assert!(!conf.contains("99-hft.conf"), "{conf}");
     assert!(said.contains("not exported: power/idle"), "{said}");
 }
@@ -224,20 +268,36 @@ fn other_formats_are_what_their_tools_take() {
     let (dir, _) = export(&machine, "ansible");
     let playbook = dir.path().join("out/hft-export.yml");
     let text = fs::read_to_string(&playbook).expect("written");
-    assert!(text.contains("dest: \"/etc/sysctl.d/99-hft.conf\""), "{text}");
+    assert!(
+        text.contains("dest: \"/etc/sysctl.d/99-hft.conf\""),
+        "{text}"
+    );
     assert!(text.contains("masked: true"), "{text}");
     accepted(
         "ansible-playbook",
-        &["--syntax-check", "-i", "localhost,", playbook.to_str().expect("text")],
+        &[
+            "--syntax-check",
+            "-i",
+            "localhost,",
+            playbook.to_str().expect("text"),
+        ],
     );
 
     let (dir, _) = export(&machine, "kickstart");
     let kickstart = dir.path().join("out/hft-export.ks");
     let text = fs::read_to_string(&kickstart).expect("written");
-    assert!(text.contains("bootloader --append=\"irqaffinity=0-1 isolcpus="), "{text}");
-    accepted("ksvalidator", &["-v", "RHEL9", kickstart.to_str().expect("text")]);
+    assert!(
+        text.contains("bootloader --append=\"irqaffinity=0-1 isolcpus="),
+        "{text}"
+    );
+    accepted(
+        "ksvalidator",
+        &["-v", "RHEL9", kickstart.to_str().expect("text")],
+    );
     // What %post runs is a script of its own.
-    let (_, post) = text.split_once("%post --erroronfail --log=/root/hft-export.log\n").expect("a section");
+    let (_, post) = text
+        .split_once("%post --erroronfail --log=/root/hft-export.log\n")
+        .expect("a section");
     let body = dir.path().join("post.sh");
     fs::write(&body, post.trim_end_matches("%end\n")).expect("written");
     accepted("sh", &["-n", body.to_str().expect("text")]);
@@ -246,29 +306,68 @@ fn other_formats_are_what_their_tools_take() {
     let out = dir.path().join("out");
     let kargs = fs::read_to_string(out.join("usr/lib/bootc/kargs.d/10-hft.toml")).expect("written");
     let kargs: toml::Table = kargs.parse().expect("TOML");
-    let words: Vec<&str> = kargs["kargs"].as_array().expect("list").iter().filter_map(|w| w.as_str()).collect();
+    let words: Vec<&str> = kargs["kargs"]
+        .as_array()
+        .expect("list")
+        .iter()
+        .filter_map(|w| w.as_str())
+        .collect();
     assert_eq!(words[1], "isolcpus=managed_irq,domain,2-7");
     let fragment = fs::read_to_string(out.join("Containerfile.hft")).expect("written");
-    assert!(fragment.contains("COPY usr /usr\nCOPY etc /etc\n"), "{fragment}");
-    assert!(fragment.contains("RUN systemctl mask irqbalance.service"), "{fragment}");
-    assert!(out.join("usr/lib/systemd/system/hft-export.service").exists());
+    assert!(
+        fragment.contains("COPY usr /usr\nCOPY etc /etc\n"),
+        "{fragment}"
+    );
+    assert!(
+        fragment.contains("RUN systemctl mask irqbalance.service"),
+        "{fragment}"
+    );
+    assert!(
+        out.join("usr/lib/systemd/system/hft-export.service")
+            .exists()
+    );
 }
 
 #[test]
 fn sysctl_says_what_it_cannot() {
     let machine = Machine::debian();
     let answer = machine.run(&["export", "--format", "sysctl"]).expect(0);
-    assert!(answer.stdout.contains("# sysctl/vm.swappiness\nvm.swappiness = 0\n"));
-    assert!(answer.stdout.contains("# hugepages/node0\nvm.nr_hugepages = 1024\n"));
-    for id in ["boot/isolcpus", "thp/enabled", "irq/default", "services/irqbalance", "limits/memlock"] {
-        assert!(answer.stdout.contains(&format!("#   {id}: no sysctl sets it\n")), "{id}");
-        assert!(answer.stderr.contains(&format!("not exported: {id}: ")), "{id}");
+    assert!(
+        answer
+            .stdout
+            .contains("# sysctl/vm.swappiness\nvm.swappiness = 0\n")
+    );
+    assert!(
+        answer
+            .stdout
+            .contains("# hugepages/node0\nvm.nr_hugepages = 1024\n")
+    );
+    for id in [
+        "boot/isolcpus",
+        "thp/enabled",
+        "irq/default",
+        "services/irqbalance",
+        "limits/memlock",
+    ] {
+        assert!(
+            answer
+                .stdout
+                .contains(&format!("#   {id}: no sysctl sets it\n")),
+            "{id}"
+        );
+        assert!(
+            answer.stderr.contains(&format!("not exported: {id}: ")),
+            "{id}"
+        );
     }
     // Every setting is either set or named.
     let plan = machine.run(&["plan", "--json"]).json();
     for change in plan["changes"].as_array().expect("list") {
         let id = change["id"].as_str().expect("text");
-        assert!(answer.stdout.contains(id) || id == "profile/in-force" || id.starts_with("hugepages/"), "{id}");
+        assert!(
+            answer.stdout.contains(id) || id == "profile/in-force" || id.starts_with("hugepages/"),
+            "{id}"
+        );
     }
 }
 
@@ -277,10 +376,20 @@ fn files_are_replaced_only_when_asked() {
     let machine = Machine::debian();
     let dir = tempfile::tempdir().expect("temporary directory");
     let file = dir.path().join("x.conf");
-    let args = ["export", "--format", "sysctl", "-o", file.to_str().expect("text")];
+    let args = [
+        "export",
+        "--format",
+        "sysctl",
+        "-o",
+        file.to_str().expect("text"),
+    ];
     machine.run(&args).expect(0);
     let answer = machine.run(&args).expect(1);
-    assert!(answer.stderr.contains("it exists already"), "{}", answer.stderr);
+    assert!(
+        answer.stderr.contains("it exists already"),
+        "{}",
+        answer.stderr
+    );
     machine.run(&[&args[..], &["--replace"]].concat()).expect(0);
     let answer = machine.run(&["export", "--format", "tuned"]).expect(2);
     assert!(answer.stderr.contains("-o DIR"), "{}", answer.stderr);

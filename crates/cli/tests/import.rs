@@ -55,7 +55,13 @@ fn import(machine: &Machine, named: &str) -> (tempfile::TempDir, PathBuf, Answer
     let dir = tempfile::tempdir().expect("temporary directory");
     let file = dir.path().join("profile.toml");
     let answer = machine
-        .run(&["import", "--tuned", named, "-o", file.to_str().expect("text")])
+        .run(&[
+            "import",
+            "--tuned",
+            named,
+            "-o",
+            file.to_str().expect("text"),
+        ])
         .expect(0);
     (dir, file, answer)
 }
@@ -95,7 +101,10 @@ fn a_profile_of_tuned_becomes_one_of_hftune() {
     ] {
         assert_eq!(get(section, key), value, "{section}.{key}\n{text}");
     }
-    assert!(!text.contains("audit = "), "another line takes it out: {text}");
+    assert!(
+        !text.contains("audit = "),
+        "another line takes it out: {text}"
+    );
     let port = table["nic"]["port"]["eth0"].as_table().expect("a port");
     assert_eq!(port["ring-rx"].as_integer(), Some(512));
     assert_eq!(port["feature-gro"].as_bool(), Some(false));
@@ -103,14 +112,38 @@ fn a_profile_of_tuned_becomes_one_of_hftune() {
 
     // Every line without a counterpart is told twice: in the file and on standard error.
     for (line, why) in [
-        ("/usr/lib/tuned/base/tuned.conf:10: [cpu] min_perf_pct=100", "no word"),
-        ("/usr/lib/tuned/base/tuned.conf:19: [sysctl] kernel.pid_max=>100", "it is higher"),
-        ("/usr/lib/tuned/base/tuned.conf:25: [sysctl.arm] kernel.numa_balancing=1", "other machines"),
-        ("/etc/tuned/mine/tuned.conf:10: [variables] tmp=", "function exec"),
-        ("/etc/tuned/mine/tuned.conf:18: [sysfs] /sys/kernel/mm/ksm/run=2", "no word"),
-        ("/etc/tuned/mine/tuned.conf:22: [scheduler] group.x=", "priorities"),
-        ("/etc/tuned/mine/tuned.conf:29: [service] service.foo=start", "starts none"),
-        ("/etc/tuned/mine/tuned.conf:36: [net] wake_on_lan=d", "no word"),
+        (
+            "/usr/lib/tuned/base/tuned.conf:10: [cpu] min_perf_pct=100",
+            "no word",
+        ),
+        (
+            "/usr/lib/tuned/base/tuned.conf:19: [sysctl] kernel.pid_max=>100",
+            "it is higher",
+        ),
+        (
+            "/usr/lib/tuned/base/tuned.conf:25: [sysctl.arm] kernel.numa_balancing=1",
+            "other machines",
+        ),
+        (
+            "/etc/tuned/mine/tuned.conf:10: [variables] tmp=",
+            "function exec",
+        ),
+        (
+            "/etc/tuned/mine/tuned.conf:18: [sysfs] /sys/kernel/mm/ksm/run=2",
+            "no word",
+        ),
+        (
+            "/etc/tuned/mine/tuned.conf:22: [scheduler] group.x=",
+            "priorities",
+        ),
+        (
+            "/etc/tuned/mine/tuned.conf:29: [service] service.foo=start",
+            "starts none",
+        ),
+        (
+            "/etc/tuned/mine/tuned.conf:36: [net] wake_on_lan=d",
+            "no word",
+        ),
         ("[script] script=/etc/tuned/mine/script.sh", "no scripts"),
         ("[bootloader] initrd_add_dir=${tmp}", "initrd"),
         ("garbage", "assigns nothing"),
@@ -136,7 +169,11 @@ fn a_folder_is_as_good_as_a_name_and_a_missing_one_is_told() {
     assert!(text.contains("\"vm.swappiness\" = 3\n"), "{text}");
     assert!(text.contains("governor = \"ondemand\""), "{text}");
     let answer = machine.run(&["import", "--tuned", "gone"]).expect(1);
-    assert!(answer.stderr.contains("there is no profile gone"), "{}", answer.stderr);
+    assert!(
+        answer.stderr.contains("there is no profile gone"),
+        "{}",
+        answer.stderr
+    );
     let (_dir, _, answer) = import(&machine, "mine");
     assert!(answer.stdout.contains("is written"), "{}", answer.stdout);
 }
@@ -148,7 +185,9 @@ fn a_host_becomes_a_profile_that_changes_little() {
     let dir = tempfile::tempdir().expect("temporary directory");
     let file = dir.path().join("host.toml");
     let path = file.to_str().expect("text");
-    machine.run(&["profile", "new", "--from-host", path]).expect(0);
+    machine
+        .run(&["profile", "new", "--from-host", path])
+        .expect(0);
     hftune(&["profile", "check", path]).expect(0);
     let text = fs::read_to_string(&file).expect("written");
     for line in [
@@ -165,8 +204,14 @@ fn a_host_becomes_a_profile_that_changes_little() {
     let changes = plan["changes"].as_array().expect("list");
     // What is not saved yet is: no value of the kernel changes.
     for change in changes {
-        let (id, from) = (change["id"].as_str().expect("id"), change["from"].as_str().expect("from"));
-        assert!(from.contains("not saved") || id == "profile/in-force", "{change}");
+        let (id, from) = (
+            change["id"].as_str().expect("id"),
+            change["from"].as_str().expect("from"),
+        );
+        assert!(
+            from.contains("not saved") || id == "profile/in-force",
+            "{change}"
+        );
     }
 }
 
@@ -175,9 +220,16 @@ fn a_host_that_isolates_cpus_keeps_its_split() {
     let machine = Machine::debian();
     machine.file("/sys/devices/system/cpu/isolated", "4-7\n");
     machine.file("/sys/devices/system/cpu/nohz_full", "4-7\n");
-    machine.file("/proc/cmdline", "root=UUID=1 ro isolcpus=domain,4-7 nohz_full=4-7 quiet\n");
+    machine.file(
+        "/proc/cmdline",
+        "root=UUID=1 ro isolcpus=domain,4-7 nohz_full=4-7 quiet\n",
+    );
     let answer = machine.run(&["profile", "new", "--from-host"]).expect(0);
-    for line in ["housekeeping = \"0-3\"\n", "isolcpus = \"domain,{isolated}\"\n", "rcu_nocbs = false\n"] {
+    for line in [
+        "housekeeping = \"0-3\"\n",
+        "isolcpus = \"domain,{isolated}\"\n",
+        "rcu_nocbs = false\n",
+    ] {
         assert!(answer.stdout.contains(line), "{line}\n{}", answer.stdout);
     }
     assert!(!answer.stdout.contains("nohz_full = "), "{}", answer.stdout);
@@ -199,6 +251,9 @@ fn recorded_machines_become_profiles() {
         };
         let (own, built_in) = (count(path), count("hft"));
         println!("{name}: {own} changes with its own profile, {built_in} with hft");
-        assert!(own <= built_in, "{name}: {own} changes, {built_in} with hft");
+        assert!(
+            own <= built_in,
+            "{name}: {own} changes, {built_in} with hft"
+        );
     }
 }

@@ -23,7 +23,7 @@ pub fn gather(machine: &Machine<'_>) -> Result<Export> {
     Ok(Export {
         profile: machine.resolved.profile.name.clone(),
         cpus: machine.cpus.clone(),
-        layout: layout(&machine.host),
+        layout: layout(machine.reader.root(), &machine.host),
         arguments,
         found: found(machine.reader.root(), &settings)?,
         settings,
@@ -33,7 +33,7 @@ pub fn gather(machine: &Machine<'_>) -> Result<Export> {
 }
 
 /// The files of `/sys` that say how the CPUs hang together, and what they hold.
-fn layout(host: &Host) -> Vec<(String, String)> {
+fn layout(root: &Root, host: &Host) -> Vec<(String, String)> {
     const SYSTEM: &str = "/sys/devices/system";
     let mut layout = vec![(
         format!("{SYSTEM}/cpu/present"),
@@ -48,10 +48,11 @@ fn layout(host: &Host) -> Vec<(String, String)> {
     for core in &host.cpus.cores {
         for cpu in core.cpus.iter() {
             if !host.cpus.siblings_unknown.contains(cpu) {
-                layout.push((
-                    format!("{SYSTEM}/cpu/cpu{cpu}/topology/thread_siblings_list"),
-                    core.cpus.to_string(),
-                ));
+                // The first is the newer name of the second.
+                let files = ["core_cpus_list", "thread_siblings_list"]
+                    .map(|file| format!("{SYSTEM}/cpu/cpu{cpu}/topology/{file}"));
+                let there = files.into_iter().find(|file| root.exists(file));
+                layout.extend(there.map(|file| (file, core.cpus.to_string())));
             }
         }
     }
@@ -62,9 +63,8 @@ fn layout(host: &Host) -> Vec<(String, String)> {
 fn found(root: &Root, settings: &[Setting]) -> Result<BTreeMap<PathBuf, Found>> {
     let mut found = BTreeMap::new();
     for artifact in settings.iter().flat_map(|setting| &setting.artifacts) {
-        let (Artifact::File { path, .. }
-        | Artifact::Link { path, .. }
-        | Artifact::NoFile { path }) = artifact
+        let (Artifact::File { path, .. } | Artifact::Link { path, .. } | Artifact::NoFile { path }) =
+            artifact
         else {
             continue;
         };

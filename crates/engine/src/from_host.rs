@@ -43,15 +43,26 @@ pub fn read(root: &Root, given: Choices) -> Result<FromHost> {
     let findings = machine.prove(&desired)?;
     let mut done = BTreeSet::new();
     for (setting, finding) in desired.settings.iter().zip(&findings) {
-        if differs(finding) {
-            take(&machine, setting, finding, &mut overlay, &mut notes, &mut done)?;
+        if differs(setting, finding) {
+            take(
+                &machine,
+                setting,
+                finding,
+                &mut overlay,
+                &mut notes,
+                &mut done,
+            )?;
         }
     }
     boot_arguments(&machine, &mut overlay, &mut notes)?;
     for skipped in &desired.skipped {
         let key = skipped.id.replacen('/', ".", 1);
         // What the host cannot have is no wish of it.
-        if overlay.get(&key).is_none() && ["sysctl.", "boot."].iter().any(|table| key.starts_with(table)) {
+        if overlay.get(&key).is_none()
+            && ["sysctl.", "boot."]
+                .iter()
+                .any(|table| key.starts_with(table))
+        {
             overlay.keep(&key, &skipped.reason);
         } else if skipped.id.starts_with("hugepages/") && overlay.get("hugepages.count").is_none() {
             overlay.keep("hugepages.count", &skipped.reason);
@@ -100,9 +111,13 @@ fn split(root: &Root, asked: &mut Asked, overlay: &mut Overlay) -> Result<()> {
 }
 
 /// Whether what the host has is not what the built-in profile wants.
-fn differs(finding: &Finding) -> bool {
-    // What only is not saved yet is as wanted.
+fn differs(setting: &Setting, finding: &Finding) -> bool {
     match &finding.live {
+        // A service that does not run now may be one that the next boot starts.
+        Proof::Holds(_) if setting.id.starts_with("services/") => {
+            !matches!(finding.saved, Proof::Holds(_))
+        }
+        // What only is not saved yet is as wanted.
         Proof::Holds(_) => false,
         Proof::None(_) => matches!(finding.saved, Proof::Differs(_) | Proof::Overridden(..)),
         _ => true,
@@ -151,13 +166,15 @@ fn take(
         ("power", _) => keep("power.max_idle_latency_us", "deeper idle states are on"),
         ("hugepages", _) => huge_pages(machine, overlay, done)?,
         ("irq" | "threads" | "rps" | "workqueue", _) => {
-            keep(&format!("{domain}.housekeeping"), "not all are on the CPUs of the OS");
+            keep(
+                &format!("{domain}.housekeeping"),
+                "not all are on the CPUs of the OS",
+            );
         }
-        ("services", name) => {
+        ("services", _) => {
             if done.insert("services.off".to_owned()) {
                 services(machine, overlay)?;
             }
-            let _ = name;
         }
         ("limits", name) => keep(&format!("limits.{name}"), "logins have another limit"),
         // Boot arguments follow; of ports and libvma the built-in profile wants nothing unasked.
@@ -169,20 +186,23 @@ fn take(
 
 /// The one value that the kernel holds in all places of a setting.
 fn one_value(machine: &Machine<'_>, setting: &Setting) -> Option<String> {
-    let mut values = setting.artifacts.iter().filter_map(|artifact| match artifact {
-        Artifact::Kernel { path, compare, .. } => Some(
-            machine
-                .reader
-                .value(path)
-                .ok()
-                .flatten()
-                .map(|text| match compare {
-                    Compare::Bracketed => Compare::Bracketed.value(&text),
-                    _ => Compare::Words.value(&text),
-                }),
-        ),
-        _ => None,
-    });
+    let mut values = setting
+        .artifacts
+        .iter()
+        .filter_map(|artifact| match artifact {
+            Artifact::Kernel { path, compare, .. } => Some(
+                machine
+                    .reader
+                    .value(path)
+                    .ok()
+                    .flatten()
+                    .map(|text| match compare {
+                        Compare::Bracketed => Compare::Bracketed.value(&text),
+                        _ => Compare::Words.value(&text),
+                    }),
+            ),
+            _ => None,
+        });
     let first = values.next()??;
     values
         .all(|value| value.as_ref() == Some(&first))
@@ -190,7 +210,11 @@ fn one_value(machine: &Machine<'_>, setting: &Setting) -> Option<String> {
 }
 
 /// The pools of the nodes as they are.
-fn huge_pages(machine: &Machine<'_>, overlay: &mut Overlay, done: &mut BTreeSet<String>) -> Result<()> {
+fn huge_pages(
+    machine: &Machine<'_>,
+    overlay: &mut Overlay,
+    done: &mut BTreeSet<String>,
+) -> Result<()> {
     if !done.insert("hugepages".to_owned()) {
         return Ok(());
     }
@@ -223,15 +247,25 @@ fn services(machine: &Machine<'_>, overlay: &mut Overlay) -> Result<()> {
         .iter()
         .filter(|unit| {
             let units = &machine.host.services.units;
-            units.iter().any(|known| known.unit == **unit && known.masked && !known.running)
+            units
+                .iter()
+                .any(|known| known.unit == **unit && known.masked && !known.running)
         })
         .map(|unit| toml::Value::String(unit.clone()))
         .collect();
-    overlay.set("services.off", off, "those of the built-in profile that are off here")
+    overlay.set(
+        "services.off",
+        off,
+        "those of the built-in profile that are off here",
+    )
 }
 
 /// The arguments of the running kernel, for those that the profile knows.
-fn boot_arguments(machine: &Machine<'_>, overlay: &mut Overlay, notes: &mut Vec<String>) -> Result<()> {
+fn boot_arguments(
+    machine: &Machine<'_>,
+    overlay: &mut Overlay,
+    notes: &mut Vec<String>,
+) -> Result<()> {
     let line = &machine.host.kernel.cmdline;
     let wanted = boot_words(&machine.context());
     for (name, value) in &machine.resolved.profile.boot {
@@ -240,7 +274,9 @@ fn boot_arguments(machine: &Machine<'_>, overlay: &mut Overlay, notes: &mut Vec<
         }
         let key = format!("boot.{name}");
         let mut found = line.split_whitespace().filter(|word| {
-            word.split('=').next().is_some_and(|found| found.replace('-', "_") == name.replace('-', "_"))
+            word.split('=')
+                .next()
+                .is_some_and(|found| found.replace('-', "_") == name.replace('-', "_"))
         });
         let Some(word) = found.next() else {
             overlay.keep(&key, "the running kernel was booted without it");
@@ -263,11 +299,18 @@ fn boot_arguments(machine: &Machine<'_>, overlay: &mut Overlay, notes: &mut Vec<
 
 /// A value in which the lists of the split are words of the profile.
 fn in_words(machine: &Machine<'_>, value: &str) -> String {
-    let flags = value.len() - value.trim_start_matches(|c: char| c.is_ascii_alphabetic() || c == '_' || c == ',').len();
+    let flags = value.len()
+        - value
+            .trim_start_matches(|c: char| c.is_ascii_alphabetic() || c == '_' || c == ',')
+            .len();
     let (flags, list) = value.split_at(flags);
     match CpuSet::parse_list(list, None) {
-        Ok(cpus) if !cpus.is_empty() && cpus == machine.cpus.isolated => format!("{flags}{{isolated}}"),
-        Ok(cpus) if !cpus.is_empty() && cpus == machine.cpus.housekeeping => format!("{flags}{{housekeeping}}"),
+        Ok(cpus) if !cpus.is_empty() && cpus == machine.cpus.isolated => {
+            format!("{flags}{{isolated}}")
+        }
+        Ok(cpus) if !cpus.is_empty() && cpus == machine.cpus.housekeeping => {
+            format!("{flags}{{housekeeping}}")
+        }
         _ => value.to_owned(),
     }
 }

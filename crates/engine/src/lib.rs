@@ -10,9 +10,9 @@ pub mod capture;
 pub mod confirm;
 pub mod cut_links;
 pub mod export;
+pub mod from_host;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
-pub mod from_host;
 pub mod host;
 pub mod import;
 pub mod in_force;

@@ -91,7 +91,9 @@ fn shell(image: &Image, binary: &Path, logs: &Path, by_tuned: &Snapshot) -> Resu
 /// Gives systemd-sysctl.service, which has 90 seconds, the time in which an emulated CPU of a busy machine fills huge pages.
 fn be_patient(scenario: &Scenario) -> Result<()> {
     let folder = "/etc/systemd/system/systemd-sysctl.service.d";
-    let line = format!("mkdir -p {folder} && printf '[Service]\\nTimeoutSec=600\\n' > {folder}/lab.conf && systemctl daemon-reload");
+    let line = format!(
+        "mkdir -p {folder} && printf '[Service]\\nTimeoutSec=600\\n' > {folder}/lab.conf && systemctl daemon-reload"
+    );
     scenario.control().read(&line)?;
     Ok(())
 }
@@ -208,7 +210,9 @@ fn with_tuned(image: &Image, binary: &Path, logs: &Path) -> Result<(Snapshot, bo
     let log = scenario
         .control()
         .read("grep -E 'ERROR' /var/log/tuned/tuned.log || :")?;
-    scenario.checks.equal("errors in tuned's log", log.trim(), "");
+    scenario
+        .checks
+        .equal("errors in tuned's log", log.trim(), "");
     let by_tuned = values(&scenario)?;
     let strays = scenario.control().read(STRAYS)?;
     scenario.checks.equal(
@@ -217,9 +221,9 @@ fn with_tuned(image: &Image, binary: &Path, logs: &Path) -> Result<(Snapshot, bo
         "",
     );
     scenario.control().read("tuned-adm off")?;
-    let left = scenario
-        .control()
-        .read("ls -d /etc/security/limits.d/99-hft.conf /var/lib/hft-export-tuned 2>/dev/null || :")?;
+    let left = scenario.control().read(
+        "ls -d /etc/security/limits.d/99-hft.conf /var/lib/hft-export-tuned 2>/dev/null || :",
+    )?;
     scenario
         .checks
         .equal("what the profile's script leaves", left.trim(), "");

@@ -26,7 +26,12 @@ pub(super) fn run(root: &Root, args: &Export) -> Result<Answer> {
         .skipped
         .iter()
         .map(|skipped| (&skipped.id, &skipped.reason))
-        .chain(written.unsaid.iter().map(|unsaid| (&unsaid.id, &unsaid.reason)))
+        .chain(
+            written
+                .unsaid
+                .iter()
+                .map(|unsaid| (&unsaid.id, &unsaid.reason)),
+        )
         .map(|(id, reason)| format!("not exported: {id}: {reason}"))
         .collect();
     terminal::warn(&notes);

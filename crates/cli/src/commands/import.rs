@@ -12,7 +12,8 @@ pub(super) fn run(root: &Root, args: &Import) -> Result<Answer> {
     let mut named = args.tuned.clone();
     // A folder is one of this machine's, or below --root.
     if named.contains('/') && root.is_live() {
-        let path = std::path::absolute(&named).map_err(|e| Error::io("find it", named.as_ref(), &e))?;
+        let path =
+            std::path::absolute(&named).map_err(|e| Error::io("find it", named.as_ref(), &e))?;
         named = path.display().to_string();
     }
     let imported = import::tuned(&Reader::new(root), &named)?;

@@ -51,8 +51,10 @@ pub fn tuned(reader: &Reader<'_>, named: &str) -> Result<Imported> {
     let merged = load(&facts, named);
     if merged.files.is_empty() {
         let why = merged.unknown.join("; ");
-        return Err(Error::new(Kind::Missing, format!("no profile of tuned: {why}"))
-            .hint("name one that tuned-adm list shows, or the path of its folder"));
+        return Err(
+            Error::new(Kind::Missing, format!("no profile of tuned: {why}"))
+                .hint("name one that tuned-adm list shows, or the path of its folder"),
+        );
     }
     let mut import = Import::new(&facts, &host, merged)?;
     import.sections();
@@ -61,7 +63,10 @@ pub fn tuned(reader: &Reader<'_>, named: &str) -> Result<Imported> {
 
 fn load(facts: &Facts<'_>, named: &str) -> Merged {
     let path = Path::new(named.trim_end_matches('/'));
-    match (path.parent(), path.file_name().and_then(|name| name.to_str())) {
+    match (
+        path.parent(),
+        path.file_name().and_then(|name| name.to_str()),
+    ) {
         (Some(directory), Some(name)) if named.contains('/') => {
             profile::load_in(facts, &directory.display().to_string(), name)
         }
@@ -277,7 +282,8 @@ impl<'i> Import<'i> {
             .take(50)
             .collect();
         self.overlay.set("name", format!("from-{name}"), "")?;
-        self.left.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
+        self.left
+            .sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
         self.left.dedup();
         let mut intro = format!(
             "Made by \"hftune import\" out of the profile {named} of tuned:\n{}\n\n\
@@ -293,7 +299,10 @@ impl<'i> Import<'i> {
             intro.push_str("\nNot in here:\n");
         }
         for left in &self.left {
-            let line = format!("  {}:{}: {}: {}\n", left.file, left.line, left.what, left.reason);
+            let line = format!(
+                "  {}:{}: {}: {}\n",
+                left.file, left.line, left.what, left.reason
+            );
             intro.push_str(&line.trim_end().replace(char::is_control, " "));
             intro.push('\n');
         }

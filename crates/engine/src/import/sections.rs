@@ -9,7 +9,14 @@ use crate::host::tuned::profile::{Opt, Unit};
 use crate::host::tuned::{bias, pairs};
 
 /// Options of every section, which say nothing of the machine.
-pub(super) const OF_EVERY_SECTION: &[&str] = &["type", "enabled", "replace", "drop", "uname_regex", "cpuinfo_regex"];
+pub(super) const OF_EVERY_SECTION: &[&str] = &[
+    "type",
+    "enabled",
+    "replace",
+    "drop",
+    "uname_regex",
+    "cpuinfo_regex",
+];
 
 const THP: &str = "/sys/kernel/mm/transparent_hugepage/";
 
@@ -53,9 +60,17 @@ impl Import<'_> {
             "net" => self.net(unit, option),
             // Its words are gathered before, since one line takes out what another puts in.
             "bootloader" if option.key.starts_with("cmdline") => {}
-            "bootloader" => self.leave(unit, option, "hftune builds no initrd and takes no other menu"),
+            "bootloader" => self.leave(
+                unit,
+                option,
+                "hftune builds no initrd and takes no other menu",
+            ),
             "script" => self.leave(unit, option, "hftune runs no scripts: look at what it does"),
-            "systemd" => self.leave(unit, option, "isolcpus keeps all processes off the isolated CPUs already"),
+            "systemd" => self.leave(
+                unit,
+                option,
+                "isolcpus keeps all processes off the isolated CPUs already",
+            ),
             plugin => {
                 let reason = format!("hftune has nothing like the plugin {plugin} of tuned");
                 self.leave(unit, option, reason);
@@ -76,7 +91,9 @@ impl Import<'_> {
     }
 
     fn sysctl(&mut self, unit: &Unit, option: &Opt) {
-        let Some(value) = self.value(unit, option) else { return };
+        let Some(value) = self.value(unit, option) else {
+            return;
+        };
         let (raises, value) = match value.strip_prefix('>') {
             Some(value) => (true, value.trim().to_owned()),
             None => (false, value),
@@ -84,7 +101,11 @@ impl Import<'_> {
         let number = value.parse::<i64>().ok();
         let higher = |now: &String| now.trim().parse::<i64>().ok() > number;
         if raises && number.is_some() && self.now.get(&option.key).is_some_and(higher) {
-            self.leave(unit, option, "tuned only raises it, and it is higher on this host");
+            self.leave(
+                unit,
+                option,
+                "tuned only raises it, and it is higher on this host",
+            );
             return;
         }
         let path = option.key.parse::<SysctlKey>().map(|key| key.path());
@@ -103,7 +124,9 @@ impl Import<'_> {
     }
 
     fn vm(&mut self, unit: &Unit, option: &Opt) {
-        let Some(value) = self.value(unit, option) else { return };
+        let Some(value) = self.value(unit, option) else {
+            return;
+        };
         match option.key.as_str() {
             "transparent_hugepages" | "transparent_hugepage" => {
                 self.set(unit, option, "thp.enabled", value);
@@ -114,12 +137,17 @@ impl Import<'_> {
     }
 
     fn sysfs(&mut self, unit: &Unit, option: &Opt) {
-        let Some(value) = self.value(unit, option) else { return };
+        let Some(value) = self.value(unit, option) else {
+            return;
+        };
         let path = option.key.as_str();
         let steers_work = path.ends_with("/cpumask")
             && (path.starts_with("/sys/devices/virtual/workqueue/")
                 || path.starts_with("/sys/bus/workqueue/devices/"));
-        if let Some(file) = path.strip_prefix(THP).filter(|file| ["enabled", "defrag"].contains(file)) {
+        if let Some(file) = path
+            .strip_prefix(THP)
+            .filter(|file| ["enabled", "defrag"].contains(file))
+        {
             self.set(unit, option, &format!("thp.{file}"), value);
         } else if steers_work {
             self.housekeeping_mask(unit, option, "workqueue.housekeeping", &value);
@@ -139,12 +167,18 @@ impl Import<'_> {
             (Ok(cpus), Some(isolated)) if cpus.intersection(&isolated).is_empty() => {
                 self.set(unit, option, key, true);
             }
-            _ => self.leave(unit, option, "these are not the CPUs that the profile keeps for the OS"),
+            _ => self.leave(
+                unit,
+                option,
+                "these are not the CPUs that the profile keeps for the OS",
+            ),
         }
     }
 
     fn cpu(&mut self, unit: &Unit, option: &Opt) {
-        let Some(value) = self.value(unit, option) else { return };
+        let Some(value) = self.value(unit, option) else {
+            return;
+        };
         let mut words = value.split('|').map(str::trim);
         let first = words.clone().next().unwrap_or_default().to_owned();
         match option.key.as_str() {
@@ -183,44 +217,75 @@ impl Import<'_> {
             }
             "isolated_cores" => {
                 if let Some(value) = self.value(unit, option) {
-                    let reason = format!("\"{value}\" names no CPUs of this host that can be isolated");
+                    let reason =
+                        format!("\"{value}\" names no CPUs of this host that can be isolated");
                     self.leave(unit, option, reason);
                 }
             }
             "default_irq_smp_affinity" if option.value.trim() == "calc" => {}
             key if key.starts_with("group.") => {
-                self.leave(unit, option, "hftune changes no priorities of kernel threads");
+                self.leave(
+                    unit,
+                    option,
+                    "hftune changes no priorities of kernel threads",
+                );
             }
-            key if key.starts_with("ps_") || key.starts_with("cgroup") || key.starts_with("perf_") => {
-                self.leave(unit, option, "hftune moves no processes of users, only kernel threads");
+            key if key.starts_with("ps_")
+                || key.starts_with("cgroup")
+                || key.starts_with("perf_") =>
+            {
+                self.leave(
+                    unit,
+                    option,
+                    "hftune moves no processes of users, only kernel threads",
+                );
             }
             "runtime" => self.leave(unit, option, "it is about tuned itself"),
-            _ => self.leave(unit, option, "the profile has no word for values of the scheduler outside of /proc/sys"),
+            _ => self.leave(
+                unit,
+                option,
+                "the profile has no word for values of the scheduler outside of /proc/sys",
+            ),
         }
     }
 
     fn irqbalance(&mut self, unit: &Unit, option: &Opt) {
-        let Some(value) = self.value(unit, option) else { return };
+        let Some(value) = self.value(unit, option) else {
+            return;
+        };
         let banned = functions::list(&value);
         if option.key == "banned_cpus" && banned.is_some() && banned == self.isolated {
             self.set(unit, option, "irq.housekeeping", true);
         } else {
-            self.leave(unit, option, "hftune does not write the configuration of irqbalance");
+            self.leave(
+                unit,
+                option,
+                "hftune does not write the configuration of irqbalance",
+            );
         }
     }
 
     fn service(&mut self, unit: &Unit, option: &Opt) {
-        let Some(value) = self.value(unit, option) else { return };
+        let Some(value) = self.value(unit, option) else {
+            return;
+        };
         let Some(name) = option.key.strip_prefix("service.") else {
             self.leave(unit, option, "it names no service");
             return;
         };
         let commands: Vec<&str> = value.split([',', ';']).map(str::trim).collect();
-        if !commands.iter().all(|command| ["stop", "disable"].contains(command)) {
+        if !commands
+            .iter()
+            .all(|command| ["stop", "disable"].contains(command))
+        {
             self.leave(unit, option, "hftune turns services off, and starts none");
             return;
         }
-        let unit_name = if name.contains('.') { name.to_owned() } else { format!("{name}.service") };
+        let unit_name = if name.contains('.') {
+            name.to_owned()
+        } else {
+            format!("{name}.service")
+        };
         let mut off = match self.overlay.get("services.off") {
             Some(toml::Value::Array(known)) => known.clone(),
             _ => Vec::new(),
@@ -240,13 +305,21 @@ impl Import<'_> {
                 return;
             }
         };
-        let Some(value) = self.value(unit, option) else { return };
+        let Some(value) = self.value(unit, option) else {
+            return;
+        };
         let devices = unit.get("devices").map(|list| self.variables.expand(list));
         let mut tables = Vec::new();
         let mut ports = Vec::new();
-        for device in devices.iter().flat_map(|list| list.split([',', ' '])).map(str::trim) {
+        for device in devices
+            .iter()
+            .flat_map(|list| list.split([',', ' ']))
+            .map(str::trim)
+        {
             if device.starts_with('!') || device.contains(['*', '?', '[', '$']) {
-                let reason = format!("which ports \"{device}\" means is not known: write them into [nic.port]");
+                let reason = format!(
+                    "which ports \"{device}\" means is not known: write them into [nic.port]"
+                );
                 self.leave(unit, option, reason);
                 return;
             }
@@ -268,7 +341,11 @@ impl Import<'_> {
                     ("on", _) => self.set(unit, option, &key, true),
                     ("off", _) => self.set(unit, option, &key, false),
                     (_, Ok(number)) => self.set(unit, option, &key, number),
-                    _ => self.leave(unit, option, format!("\"{value}\" is neither a number nor on or off")),
+                    _ => self.leave(
+                        unit,
+                        option,
+                        format!("\"{value}\" is neither a number nor on or off"),
+                    ),
                 }
                 set_any |= self.left.len() == before;
             }
@@ -299,7 +376,9 @@ impl Import<'_> {
                 if !option.key.starts_with("cmdline") {
                     continue;
                 }
-                let Some(value) = self.value(unit, option) else { continue };
+                let Some(value) = self.value(unit, option) else {
+                    continue;
+                };
                 let (takes_out, text) = match value.strip_prefix('-') {
                     Some(rest) => (true, rest),
                     None => (false, value.strip_prefix(['+', '\\']).unwrap_or(&value)),
@@ -325,14 +404,20 @@ impl Import<'_> {
         let online = self.host.cpus.online.clone();
         let mut found = None;
         for unit in units.iter().filter(|unit| unit.plugin() == "scheduler") {
-            for option in unit.options.iter().filter(|option| option.key == "isolated_cores") {
+            for option in unit
+                .options
+                .iter()
+                .filter(|option| option.key == "isolated_cores")
+            {
                 let value = self.variables.expand(&option.value);
                 found = functions::list(&value).map(|cpus| (cpus, unit, option));
             }
         }
         for name in ["isolcpus=", "nohz_full="] {
             for word in words {
-                let Some(value) = word.text.strip_prefix(name) else { continue };
+                let Some(value) = word.text.strip_prefix(name) else {
+                    continue;
+                };
                 if found.is_none() {
                     let unit = &units[word.unit];
                     found = cpus_of(value).map(|cpus| (cpus, unit, &unit.options[word.option]));
@@ -347,7 +432,11 @@ impl Import<'_> {
             self.isolated = None;
             let reason = format!(
                 "it isolates CPUs {isolated}, and this host has CPUs {}: nothing can be split so",
-                if online.is_empty() { "that cannot be read".to_owned() } else { online.to_string() }
+                if online.is_empty() {
+                    "that cannot be read".to_owned()
+                } else {
+                    online.to_string()
+                }
             );
             self.leave(unit, option, reason);
             return;
@@ -366,7 +455,10 @@ impl Import<'_> {
                 None => (word.text.as_str(), None),
             };
             if seen.iter().any(|known| known == name) {
-                let reason = format!("{name} is there twice, and the profile has it once: {}", word.text);
+                let reason = format!(
+                    "{name} is there twice, and the profile has it once: {}",
+                    word.text
+                );
                 self.leave(unit, option, reason);
                 continue;
             }
@@ -388,11 +480,16 @@ impl Import<'_> {
             return value.to_owned();
         };
         let housekeeping = self.host.cpus.online.difference(isolated);
-        let flags = value.len() - value.trim_start_matches(|c: char| c.is_ascii_alphabetic() || c == '_' || c == ',').len();
+        let flags = value.len()
+            - value
+                .trim_start_matches(|c: char| c.is_ascii_alphabetic() || c == '_' || c == ',')
+                .len();
         let (flags, list) = value.split_at(flags);
         match functions::list(list) {
             Some(cpus) if cpus == *isolated => format!("{flags}{{isolated}}"),
-            Some(cpus) if !cpus.is_empty() && cpus == housekeeping => format!("{flags}{{housekeeping}}"),
+            Some(cpus) if !cpus.is_empty() && cpus == housekeeping => {
+                format!("{flags}{{housekeeping}}")
+            }
             _ => value.to_owned(),
         }
     }

@@ -41,7 +41,8 @@ impl Overlay {
         let Some(value) = kept(key) else {
             return false;
         };
-        self.leaves.insert(key.to_owned(), (value, remark.to_owned()));
+        self.leaves
+            .insert(key.to_owned(), (value, remark.to_owned()));
         true
     }
 
@@ -138,7 +139,10 @@ mod tests {
     #[test]
     fn what_keeps_all_wants_nothing() {
         let text = Overlay::keeping_all().unwrap().render("x\n\ny").unwrap();
-        assert!(text.starts_with("# x\n#\n# y\nextends = \"hft\"\n"), "{text}");
+        assert!(
+            text.starts_with("# x\n#\n# y\nextends = \"hft\"\n"),
+            "{text}"
+        );
         let dir = tempfile::tempdir().unwrap();
         let root = hftune_sys::Root::tree(dir.path()).unwrap();
         root.write_atomic(
@@ -152,7 +156,9 @@ mod tests {
             },
         )
         .unwrap();
-        let profile = load(&root, Some(&dir.path().join("p.toml")), &[]).unwrap().profile;
+        let profile = load(&root, Some(&dir.path().join("p.toml")), &[])
+            .unwrap()
+            .profile;
         let nothing = Profile::default();
         assert!(profile.sysctl.values().all(|value| value.text().is_none()));
         assert_eq!(profile.thp, nothing.thp);
@@ -171,6 +177,9 @@ mod tests {
         assert!(overlay.set("boot.a b", "x", "").is_err());
         assert_eq!(overlay.len(), 1);
         let text = overlay.render("").unwrap();
-        assert!(text.contains("# a:1\n\"net.ipv4.tcp_sack\" = 0\n"), "{text}");
+        assert!(
+            text.contains("# a:1\n\"net.ipv4.tcp_sack\" = 0\n"),
+            "{text}"
+        );
     }
 }

@@ -40,14 +40,23 @@ pub(super) fn write(pieces: &Pieces<'_>) -> Written {
         );
     }
     if let Some(file) = sysctl::place(pieces) {
-        tasks.push_str(&copy("sysctl and hugepages at boot", SYSCTL_FILE, &file.content, 0o644, ""));
+        tasks.push_str(&copy(
+            "sysctl and hugepages at boot",
+            SYSCTL_FILE,
+            &file.content,
+            0o644,
+            "",
+        ));
     }
     for place in pieces.files.iter().filter(|place| !is_mask(place, pieces)) {
         tasks.push_str(&task(place, ""));
     }
 
     // What is edited needs to be what it was when it was edited: the script looks at that.
-    let own_boot = pieces.boot.iter().all(|place| place.path == Path::new(GRUB_DROP_IN))
+    let own_boot = pieces
+        .boot
+        .iter()
+        .all(|place| place.path == Path::new(GRUB_DROP_IN))
         && pieces.variables.is_empty()
         && pieces.kargs.is_empty();
     let mut script = pieces.clone();
@@ -57,10 +66,14 @@ pub(super) fn write(pieces: &Pieces<'_>) -> Written {
     if own_boot {
         script.without_boot();
         for place in &pieces.boot {
-            tasks.push_str(&task(place, "      notify: Make the menu of the boot loader anew\n"));
+            tasks.push_str(&task(
+                place,
+                "      notify: Make the menu of the boot loader anew\n",
+            ));
         }
     }
-    let has_script = !script.values.is_empty() || script.needs_boot_script() || !script.boot.is_empty();
+    let has_script =
+        !script.values.is_empty() || script.needs_boot_script() || !script.boot.is_empty();
     if has_script {
         let usage = shell::Use {
             format: "ansible",
@@ -76,7 +89,13 @@ pub(super) fn write(pieces: &Pieces<'_>) -> Written {
             "",
         ));
         let unit = format!("{UNITS}/{}", shell::UNIT);
-        tasks.push_str(&copy("Kernel values: the unit", &unit, &shell::unit(pieces, shell::INSTALLED), 0o644, ""));
+        tasks.push_str(&copy(
+            "Kernel values: the unit",
+            &unit,
+            &shell::unit(pieces, shell::INSTALLED),
+            0o644,
+            "",
+        ));
         tasks.push_str(&copy(
             "Kernel values: devices that appear later",
             "/etc/udev/rules.d/99-hft-export.rules",
@@ -113,7 +132,13 @@ pub(super) fn write(pieces: &Pieces<'_>) -> Written {
         }
     }
     let ids: String = own_boot
-        .then(|| pieces.arguments.iter().map(|(id, _)| format!("# {id}\n")).collect())
+        .then(|| {
+            pieces
+                .arguments
+                .iter()
+                .map(|(id, _)| format!("# {id}\n"))
+                .collect()
+        })
         .unwrap_or_default();
     let mut content = format!(
         "---\n{}# Run it: ansible-playbook -i HOST, hft-export.yml. Boot arguments wait for a reboot, which is yours to choose.\n\

@@ -63,7 +63,11 @@ pub(super) fn write(pieces: &Pieces<'_>) -> Written {
             shell::unit(pieces, SCRIPT),
             0o644,
         );
-        add("/usr/lib/udev/rules.d/99-hft-export.rules", shell::udev_rules(), 0o644);
+        add(
+            "/usr/lib/udev/rules.d/99-hft-export.rules",
+            shell::udev_rules(),
+            0o644,
+        );
         let _ = writeln!(
             runs,
             "# What every boot forgets is set by this unit.\nRUN systemctl enable {}",

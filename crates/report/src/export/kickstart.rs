@@ -44,17 +44,40 @@ pub(super) fn write(pieces: &Pieces<'_>) -> Written {
         let values = pieces.only_values(|value| !value.is_saved());
         let unit = format!("{UNITS}/{}", shell::UNIT);
         post.push_str("# What every boot forgets: a script and the unit that runs it.\n");
-        post.push_str(&put("", shell::INSTALLED, &shell::script(&values, &[], usage), 0o755));
-        post.push_str(&put("", &unit, &shell::unit(pieces, shell::INSTALLED), 0o644));
-        post.push_str(&put("", "/etc/udev/rules.d/99-hft-export.rules", &shell::udev_rules(), 0o644));
+        post.push_str(&put(
+            "",
+            shell::INSTALLED,
+            &shell::script(&values, &[], usage),
+            0o755,
+        ));
+        post.push_str(&put(
+            "",
+            &unit,
+            &shell::unit(pieces, shell::INSTALLED),
+            0o644,
+        ));
+        post.push_str(&put(
+            "",
+            "/etc/udev/rules.d/99-hft-export.rules",
+            &shell::udev_rules(),
+            0o644,
+        ));
         let wants = format!("{UNITS}/multi-user.target.wants");
-        let _ = writeln!(post, "mkdir -p {wants}\nln -sfn {unit} {wants}/{}", shell::UNIT);
+        let _ = writeln!(
+            post,
+            "mkdir -p {wants}\nln -sfn {unit} {wants}/{}",
+            shell::UNIT
+        );
     }
     // A line that begins so would end the section.
-    if post.lines().any(|line| line.trim_start().starts_with("%end")) {
+    if post
+        .lines()
+        .any(|line| line.trim_start().starts_with("%end"))
+    {
         unsaid.push(Unsaid {
             id: "kickstart".to_owned(),
-            reason: "a file has a line \"%end\", which ends a section of a kickstart file".to_owned(),
+            reason: "a file has a line \"%end\", which ends a section of a kickstart file"
+                .to_owned(),
         });
         post.clear();
     }
@@ -90,8 +113,13 @@ fn parent(path: &str) -> &str {
 
 /// Commands that write a file.
 fn put(id: &str, path: &str, content: &str, mode: u32) -> String {
-    let commands = String::from_utf8(print(content.as_bytes())).expect("quoting adds ASCII to a text");
-    let comment = if id.is_empty() { String::new() } else { format!("# {id}\n") };
+    let commands =
+        String::from_utf8(print(content.as_bytes())).expect("quoting adds ASCII to a text");
+    let comment = if id.is_empty() {
+        String::new()
+    } else {
+        format!("# {id}\n")
+    };
     format!(
         "{comment}mkdir -p {}\n{{\n{commands}}} >{path}\nchmod {mode:o} {path}\n",
         word(parent(path)),

@@ -142,7 +142,11 @@ impl<'e> Pieces<'e> {
                     "hftune only proves it, and changes nothing for it",
                 );
             }
-            if let Some(own) = setting.artifacts.iter().find(|a| is_own(a, setting, export)) {
+            if let Some(own) = setting
+                .artifacts
+                .iter()
+                .find(|a| is_own(a, setting, export))
+            {
                 pieces.leave_out(&setting.id, &format!("{} calls hftune", own.target()));
                 continue;
             }
@@ -258,7 +262,9 @@ impl<'e> Pieces<'e> {
                 }
             }
             Artifact::NoFile { path } => self.place(setting, path, What::Nothing),
-            Artifact::Variable { path, name, value } => self.variables.push((id, path, name, value)),
+            Artifact::Variable { path, name, value } => {
+                self.variables.push((id, path, name, value))
+            }
             Artifact::Unit {
                 name,
                 active: false,

@@ -40,7 +40,10 @@ pub(super) fn words(change: &PortChange) -> (&'static str, Vec<(String, String)>
             number("tx-frames", c.tx_frames);
             number("tx-usecs-irq", c.tx_usecs_irq);
             number("tx-frames-irq", c.tx_frames_irq);
-            let switches = [("adaptive-rx", c.adaptive_rx), ("adaptive-tx", c.adaptive_tx)];
+            let switches = [
+                ("adaptive-rx", c.adaptive_rx),
+                ("adaptive-tx", c.adaptive_tx),
+            ];
             for (name, on) in switches {
                 if let Some(on) = on {
                     said.push((name.to_owned(), switch(on)));
@@ -57,7 +60,12 @@ pub(super) fn words(change: &PortChange) -> (&'static str, Vec<(String, String)>
             "pause"
         }
         PortChange::Features(features) => {
-            said.extend(features.0.iter().map(|(name, on)| (name.clone(), switch(*on))));
+            said.extend(
+                features
+                    .0
+                    .iter()
+                    .map(|(name, on)| (name.clone(), switch(*on))),
+            );
             "features"
         }
         PortChange::Flags(flags) => {
@@ -91,7 +99,11 @@ pub(super) fn options(group: &str) -> (&'static str, &'static str) {
 pub(super) fn shell_line(port: &Port<'_>) -> String {
     let (group, said) = words(port.change);
     let (show, set) = options(group);
-    let mut line = format!("    port {} {} {show} {set}", word(port.id), word(port.name));
+    let mut line = format!(
+        "    port {} {} {show} {set}",
+        word(port.id),
+        word(port.name)
+    );
     for (name, value) in said {
         let _ = write!(line, " {} {}", word(&name), word(&value));
     }

@@ -74,7 +74,11 @@ pub(super) fn script(pieces: &Pieces<'_>, unsaid: &[Unsaid], usage: Use<'_>) -> 
     );
     let _ = writeln!(text, "state_folder=/var/lib/{}", usage.name);
     let _ = writeln!(text, "run_name={}", usage.name);
-    let _ = writeln!(text, "housekeeping={}", word(&export.cpus.housekeeping.to_string()));
+    let _ = writeln!(
+        text,
+        "housekeeping={}",
+        word(&export.cpus.housekeeping.to_string())
+    );
     let layout: Vec<String> = export
         .layout
         .iter()
@@ -116,13 +120,18 @@ fn settings(pieces: &Pieces<'_>, contents: &mut String) -> String {
         let _ = writeln!(text, "    unit_off {} {}", word(id), word(unit));
     }
     if let Some(file) = super::sysctl::place(pieces) {
-        let _ = writeln!(text, "    # sysctl and hugepages at boot: the ids are in the file");
+        let _ = writeln!(
+            text,
+            "    # sysctl and hugepages at boot: the ids are in the file"
+        );
         let number = content(contents, &file.content);
         let _ = writeln!(
             text,
             "    file sysctl {} 644 {number} {} {}",
             word(super::pieces::SYSCTL_FILE),
-            sum(&Found::File(hftune_model::export::Sum::of(file.content.as_bytes()))),
+            sum(&Found::File(hftune_model::export::Sum::of(
+                file.content.as_bytes()
+            ))),
             sum(&file.found),
         );
     }
@@ -317,7 +326,8 @@ fn made_lines(made: &Made<'_>) -> String {
     for output in made.outputs {
         let _ = writeln!(text, "    output {}", word(&output.display().to_string()));
     }
-    let program = std::iter::once(made.program.display().to_string()).chain(made.args.iter().cloned());
+    let program =
+        std::iter::once(made.program.display().to_string()).chain(made.args.iter().cloned());
     let words: Vec<String> = program.map(|argument| word(&argument)).collect();
     let _ = writeln!(
         text,

@@ -46,7 +46,10 @@ pub(super) fn write(pieces: &Pieces<'_>) -> Written {
         let known = unsaid.iter().any(|unsaid| unsaid.id == setting.id);
         // The pools of all nodes are one line, which the first of them has.
         let pool = setting.id.starts_with("hugepages/")
-            && pieces.sysctl.iter().any(|(id, _)| id.starts_with("hugepages/"));
+            && pieces
+                .sysctl
+                .iter()
+                .any(|(id, _)| id.starts_with("hugepages/"));
         // A pattern without an interface has no line of its own value.
         if !known && !pool && !has_line(&setting.id) {
             unsaid.push(Unsaid {

@@ -55,8 +55,18 @@ pub(super) fn write(pieces: &Pieces<'_>) -> Written {
     }
     if let Some((first, _)) = pieces.arguments.first() {
         let ids: Vec<&str> = pieces.arguments.iter().map(|(id, _)| *id).collect();
-        let ids = if ids.len() == 1 { (*first).to_owned() } else { ids.join(" ") };
-        say(3, "bootloader", &ids, "cmdline_hft", &format!("+{}", pieces.boot_line()));
+        let ids = if ids.len() == 1 {
+            (*first).to_owned()
+        } else {
+            ids.join(" ")
+        };
+        say(
+            3,
+            "bootloader",
+            &ids,
+            "cmdline_hft",
+            &format!("+{}", pieces.boot_line()),
+        );
     }
     for (id, unit) in &pieces.off {
         match unit.strip_suffix(".service") {
@@ -64,7 +74,11 @@ pub(super) fn write(pieces: &Pieces<'_>) -> Written {
             None => say(4, "service", id, unit, "#"),
         }
     }
-    if let Some(ban) = pieces.unsaid.iter().find(|unsaid| unsaid.id == "irqbalance/banned") {
+    if let Some(ban) = pieces
+        .unsaid
+        .iter()
+        .find(|unsaid| unsaid.id == "irqbalance/banned")
+    {
         let isolated = pieces.export.cpus.isolated.to_string();
         say(5, "irqbalance", &ban.id, "banned_cpus", &isolated);
     }
@@ -160,11 +174,18 @@ fn net_sections(pieces: &Pieces<'_>, unsaid: &mut Vec<Unsaid>) -> String {
         let (ids, groups) = by_port.entry(port.name).or_default();
         ids.push(port.id);
         let words = groups.entry(group).or_default();
-        words.extend(said.into_iter().map(|(name, value)| format!("{name} {value}")));
+        words.extend(
+            said.into_iter()
+                .map(|(name, value)| format!("{name} {value}")),
+        );
     }
     let mut text = String::new();
     for (name, (ids, groups)) in by_port {
-        let _ = write!(text, "\n# {}\n[net_{name}]\ntype=net\ndevices={name}\ndynamic=0\n", ids.join(" "));
+        let _ = write!(
+            text,
+            "\n# {}\n[net_{name}]\ntype=net\ndevices={name}\ndynamic=0\n",
+            ids.join(" ")
+        );
         for (group, words) in groups {
             let _ = writeln!(text, "{group}={}", words.join(" "));
         }

@@ -87,20 +87,32 @@ fn call_of(call: &str, host: &Host, cpuinfo: Option<&str>) -> Result<String, Str
         }
         "calc_isolated_cores" => {
             let reserved = argument(0).trim();
-            let reserved = if reserved.is_empty() { Ok(1) } else { reserved.parse() };
-            let reserved = reserved.map_err(|_| format!("calc_isolated_cores: \"{all}\" is no number"))?;
+            let reserved = if reserved.is_empty() {
+                Ok(1)
+            } else {
+                reserved.parse()
+            };
+            let reserved =
+                reserved.map_err(|_| format!("calc_isolated_cores: \"{all}\" is no number"))?;
             unpacked(&beyond(host, reserved))
         }
         "strip" => words.join("").trim().to_owned(),
         "regex_search_ternary" => {
-            let regex = Regex::new(argument(1))
-                .map_err(|_| format!("regex_search_ternary: the pattern \"{}\" is not understood", argument(1)))?;
+            let regex = Regex::new(argument(1)).map_err(|_| {
+                format!(
+                    "regex_search_ternary: the pattern \"{}\" is not understood",
+                    argument(1)
+                )
+            })?;
             argument(if regex.is_match(argument(0)) { 2 } else { 3 }).to_owned()
         }
         "assertion" if argument(1) == argument(2) => String::new(),
         "assertion_non_equal" if argument(1) != argument(2) => String::new(),
         "assertion" | "assertion_non_equal" => {
-            return Err(format!("tuned would refuse the profile here: {}", argument(0)));
+            return Err(format!(
+                "tuned would refuse the profile here: {}",
+                argument(0)
+            ));
         }
         "virt_check" => argument(usize::from(host.virtualization.is_none())).to_owned(),
         "cpuinfo_check" => cpuinfo_check(&words, cpuinfo)?,
@@ -120,7 +132,11 @@ fn number(name: &str, text: &str) -> Result<u64, String> {
 /// CPUs as tuned writes them: lists with ranges, `^2` takes one out, and a mask after `0x`.
 pub(crate) fn list(text: &str) -> Option<CpuSet> {
     let mut cpus = CpuSet::new();
-    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+    for part in text
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+    {
         if let Some(out) = part.strip_prefix(['^', '!']) {
             cpus = cpus.difference(&CpuSet::parse_list(out, None).ok()?);
         } else if let Some(mask) = part.strip_prefix("0x") {
@@ -167,8 +183,15 @@ fn cpuinfo_check(words: &[String], cpuinfo: Option<&str>) -> Result<String, Stri
     let pairs = words.chunks_exact(2);
     let default = pairs.remainder().first().cloned().unwrap_or_default();
     for pair in pairs {
-        let regex = regex_lite::RegexBuilder::new(&pair[0]).multi_line(true).build();
-        let regex = regex.map_err(|_| format!("cpuinfo_check: the pattern \"{}\" is not understood", pair[0]))?;
+        let regex = regex_lite::RegexBuilder::new(&pair[0])
+            .multi_line(true)
+            .build();
+        let regex = regex.map_err(|_| {
+            format!(
+                "cpuinfo_check: the pattern \"{}\" is not understood",
+                pair[0]
+            )
+        })?;
         if regex.is_match(text) {
             return Ok(pair[1].clone());
         }
@@ -213,9 +236,18 @@ mod tests {
             ("${f:calc_isolated_cores}", "1,2,3,5,6,7"),
             ("${f:cpulist2hex:${f:cpulist_unpack:1}}", "00000002"),
             ("a${f:strip: x }b", "axb"),
-            ("${f:regex_search_ternary:2-7:\\s*[0-9]: isolcpus=2-7:}", " isolcpus=2-7"),
-            ("${f:regex_search_ternary::\\s*[0-9]: isolcpus=:none}", "none"),
-            ("${f:assertion_non_equal:set:2-7:\\${x}}", "${f:assertion_non_equal:set:2-7:\\${x}}"),
+            (
+                "${f:regex_search_ternary:2-7:\\s*[0-9]: isolcpus=2-7:}",
+                " isolcpus=2-7",
+            ),
+            (
+                "${f:regex_search_ternary::\\s*[0-9]: isolcpus=:none}",
+                "none",
+            ),
+            (
+                "${f:assertion_non_equal:set:2-7:\\${x}}",
+                "${f:assertion_non_equal:set:2-7:\\${x}}",
+            ),
             ("${f:virt_check:guest:metal}", "metal"),
             ("${f:s2kb:9}", "4"),
             ("\\${f:strip:x}", "\\${f:strip:x}"),
