@@ -29,6 +29,7 @@ pub const TARGETS: &[Target] = &[
     ("profile", targets::profile),
     ("redact", targets::redact),
     ("sysctl", targets::sysctl),
+    ("tuned", targets::tuned),
     ("vma", targets::vma),
     ("words", targets::words),
 ];

@@ -140,6 +140,16 @@ pub(crate) fn with(bytes: &[u8]) -> Option<Root> {
     Some(Root::archive(Path::new("fuzz.tar"), &packed).expect("a machine"))
 }
 
+/// A machine of a few files.
+pub(crate) fn of(files: &[(&str, &[u8])]) -> Root {
+    let mut tar = Builder::new(Vec::new());
+    for (path, content) in files {
+        add(&mut tar, path, content);
+    }
+    let packed = tar.into_inner().expect("in memory");
+    Root::archive(Path::new("fuzz.tar"), &packed).expect("a machine")
+}
+
 fn add(tar: &mut Builder<Vec<u8>>, path: &str, content: &[u8]) {
     let mut header = header(EntryType::Regular, content.len());
     tar.append_data(&mut header, below(path), content)

@@ -6,13 +6,13 @@ use std::path::Path;
 use hftune_domains::fuzz as domains;
 use hftune_engine::in_force::Choices;
 use hftune_engine::machine::Machine;
-use hftune_engine::{fuzz as engine, journal as journals, redact as redactor, secrets};
-use hftune_model::CpuSet;
+use hftune_engine::{fuzz as engine, import, journal as journals, redact as redactor, secrets};
 use hftune_model::names::{IfName, SysctlKey};
 use hftune_model::size::Size;
 use hftune_model::vma::{banner, environment, rules, sockets};
-use hftune_sys::Root;
+use hftune_model::{CpuSet, Kind};
 use hftune_sys::ethtool::fuzz as ethtool;
+use hftune_sys::{Reader, Root};
 
 use crate::machine;
 
@@ -84,6 +84,37 @@ pub(super) fn vma(bytes: &[u8]) {
         banner::parse(text),
         sockets::parse(text),
     ));
+}
+
+/// A profile of tuned, the one that it includes, and its variables, with a NUL between them: whatever they say, what comes out
+/// is a profile of hftune, and what is told of a line is told of one that is there.
+pub(super) fn tuned(bytes: &[u8]) {
+    const FILES: [&str; 3] = [
+        "/etc/tuned/own/tuned.conf",
+        "/usr/lib/tuned/base/tuned.conf",
+        "/etc/tuned/own-variables.conf",
+    ];
+    let parts = bytes.splitn(FILES.len(), |byte| *byte == 0);
+    let mut files: Vec<(&str, &[u8])> = FILES.into_iter().zip(parts).collect();
+    for (path, content) in [
+        ("/sys/devices/system/cpu/online", "0-7\n"),
+        ("/sys/devices/system/cpu/present", "0-7\n"),
+        ("/proc/cpuinfo", "vendor_id\t: GenuineIntel\n"),
+    ] {
+        files.push((path, content.as_bytes()));
+    }
+    let root = machine::of(&files);
+    match import::tuned(&Reader::new(&root), "own") {
+        Ok(imported) => {
+            for left in imported.left {
+                let file = files.iter().find(|(path, _)| *path == left.file);
+                let lines = file.map_or(0, |(_, content)| text(content).lines().count());
+                assert!(left.line <= lines, "{left:?}");
+            }
+        }
+        // What is no text is not read.
+        Err(e) => assert!(matches!(e.kind, Kind::Missing | Kind::Invalid), "{e}"),
+    }
 }
 
 pub(super) fn interrupts(bytes: &[u8]) {

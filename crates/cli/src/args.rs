@@ -108,6 +108,10 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Vma,
     },
+    /// Write what the profile wants of this host for another tool: tuned, Ansible, a shell, an image
+    Export(Export),
+    /// Write the profile of another tool as a profile of hftune
+    Import(Import),
     /// Show, check or begin a profile
     Profile {
         #[command(subcommand)]
@@ -257,6 +261,57 @@ pub(crate) struct Report {
     pub from: From,
 }
 
+/// Write what the profile wants of this host for another tool: tuned, Ansible, a shell, an image
+///
+/// All settings of this host, not only what differs, for those who may not install a binary. What a format has no words for
+/// is a comment in the output and a line on standard error. docs/export.md tells what each can do.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Export {
+    /// For which tool
+    #[arg(long, value_enum)]
+    pub format: ExportFormat,
+    /// Where to write it: a file, or a directory where the format has several files
+    #[arg(long, short, value_name = "FILE|DIR")]
+    pub output: Option<PathBuf>,
+    /// Replace files that are there
+    #[arg(long, requires = "output")]
+    pub replace: bool,
+    #[command(flatten)]
+    pub choices: ChoiceArgs,
+    #[command(flatten)]
+    pub from: From,
+}
+
+/// Write the profile of another tool as a profile of hftune
+///
+/// What that profile includes, its variables and the functions of tuned that can be worked out are put in. A line without a
+/// counterpart is a comment in the new profile and a line on standard error, with the reason. Nothing of the host is changed.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Import {
+    /// A profile of tuned: its name, as tuned-adm list shows it, or its folder
+    #[arg(long, value_name = "NAME|DIR")]
+    pub tuned: String,
+    /// Where to write it; an existing file is left alone
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// A profile folder of tuned
+    Tuned,
+    /// A playbook of Ansible
+    Ansible,
+    /// A POSIX shell script with its own undo
+    Shell,
+    /// Part of a kickstart file
+    Kickstart,
+    /// Files of an image of bootc, and a part of its Containerfile
+    Bootc,
+    /// A file for /etc/sysctl.d
+    Sysctl,
+}
+
 impl Args {
     /// The command line of this process. `run` is parsed by its own parser alone: an application waits for it to start.
     pub(crate) fn from_command_line() -> Result<Self, clap::Error> {
@@ -284,7 +339,11 @@ impl Command {
         let (Self::Host(Host { from, .. })
         | Self::Plan { from, .. }
         | Self::Verify(Verify { from, .. })
+        | Self::Export(Export { from, .. })
         | Self::Report(Report { from, .. })
+        | Self::Profile {
+            command: Profile::New { from, .. },
+        }
         | Self::Irq {
             command: Irq::Show { from, .. },
         }
@@ -624,6 +683,11 @@ pub(crate) enum Profile {
     New {
         /// Where to write it; an existing file is left alone
         file: Option<PathBuf>,
+        /// Take the values of this host where they differ from the built-in profile
+        #[arg(long)]
+        from_host: bool,
+        #[command(flatten)]
+        from: From,
     },
 }
 

@@ -139,6 +139,15 @@ impl Domain for Boot {
     }
 }
 
+/// The boot arguments that the profile wants of this host: the id of each one's setting, and the word.
+pub fn words(cx: &Context<'_>) -> Vec<(String, String)> {
+    let (wanted, _) = argument::wanted(cx);
+    let words = wanted.iter();
+    words
+        .map(|argument| (argument.id(), argument.to_string()))
+        .collect()
+}
+
 /// An argument that names CPUs, as it stands in a command line, with its flags and its CPUs.
 pub(crate) fn cpus_of(command_line: &str, name: &str) -> Option<(String, argument::Cpus)> {
     let token = cmdline::find(command_line, name)?;

@@ -10,9 +10,12 @@ pub mod capture;
 pub mod confirm;
 pub mod cut_links;
 pub mod drift;
+pub mod export;
+pub mod from_host;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
 pub mod host;
+pub mod import;
 pub mod in_force;
 pub mod installed;
 pub mod journal;

@@ -21,6 +21,7 @@ pub mod cpuset;
 pub mod drift;
 pub mod error;
 pub mod ethtool;
+pub mod export;
 pub mod finding;
 pub mod host;
 pub mod irq_map;

@@ -2,6 +2,7 @@
 pub mod capture;
 pub mod drift;
 pub mod explain;
+pub mod export;
 pub mod host;
 pub mod html;
 pub mod irq;

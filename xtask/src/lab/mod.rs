@@ -28,6 +28,7 @@ mod quiet;
 mod recipe;
 mod scenario;
 mod scenario_bls;
+mod scenario_export;
 mod scenario_main;
 mod scenario_package;
 mod scenario_report;
@@ -107,6 +108,11 @@ enum Job {
     },
     /// Measure jitter on a stock guest and on one that is set up, and put both on one page
     Report {
+        #[command(flatten)]
+        binary: Binary,
+    },
+    /// Run what export wrote, in a shell and in Debian's tuned, against what setup makes
+    Export {
         #[command(flatten)]
         binary: Binary,
     },
@@ -280,6 +286,14 @@ pub fn run(args: Args) -> Result<ExitCode> {
             let fewer =
                 guest::with_one_retry(&logs, || scenario_report::run(&image, &binary, &logs))?;
             Ok(judge(fewer))
+        }
+        Job::Export { binary } => {
+            let binary = binary.get()?;
+            let image = prepare(Menu::GrubCfg, &root)?;
+            let logs = root.join("export");
+            let all_held =
+                guest::with_one_retry(&logs, || scenario_export::run(&image, &binary, &logs))?;
+            Ok(judge(all_held))
         }
         Job::Image => {
             prepare(Menu::GrubCfg, &root)?;

@@ -4,7 +4,7 @@
 mod counts;
 mod newer_kernel;
 mod table;
-mod tuned;
+pub mod tuned;
 
 use super::control::Control;
 use super::guest::{Guest, Options};

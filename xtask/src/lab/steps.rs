@@ -32,7 +32,7 @@ const NO_DRIFT: [&str; 5] = [
 ];
 
 /// Live values that only a boot changes: right after a rollback they are still those of the tuned boot.
-const BOOT_BOUND: [&str; 6] = [
+pub const BOOT_BOUND: [&str; 6] = [
     "/proc/cmdline",
     "/sys/devices/system/cpu/isolated",
     "/sys/devices/system/cpu/nohz_full",

@@ -3,8 +3,10 @@
 mod confirm;
 mod drift;
 mod explain;
+mod export;
 mod history;
 mod host;
+mod import;
 mod irq;
 mod jitter;
 mod live;
@@ -77,6 +79,8 @@ pub(crate) fn run(args: &Args) -> Result<Answer> {
         Command::Netlat(args) => netlat::run(&root, args),
         Command::Report(report) => report::run(&root, report, args.root.as_deref()),
         Command::Vma { command } => vma::run(&root, command),
+        Command::Export(args) => export::run(&root, args),
+        Command::Import(args) => import::run(&root, args),
         Command::Profile { command } => profile::run(&root, command),
         Command::Live { domains } => live::run(&root, domains),
     }

@@ -13,7 +13,7 @@ use hftune_sys::{Reader, Root};
 const UNREAD_CHARS: usize = 240;
 
 /// A reader that never fails and remembers what it could not read.
-pub(super) struct Facts<'r> {
+pub(crate) struct Facts<'r> {
     reader: &'r Reader<'r>,
     unread: RefCell<Vec<String>>,
     /// The same, to find one among thousands.
@@ -21,7 +21,7 @@ pub(super) struct Facts<'r> {
 }
 
 impl<'r> Facts<'r> {
-    pub(super) fn new(reader: &'r Reader<'r>) -> Self {
+    pub(crate) fn new(reader: &'r Reader<'r>) -> Self {
         Self {
             reader,
             unread: RefCell::default(),
@@ -30,11 +30,11 @@ impl<'r> Facts<'r> {
     }
 
     /// What could not be read, as "path: reason", in the order in which it was met.
-    pub(super) fn into_unread(self) -> Vec<String> {
+    pub(crate) fn into_unread(self) -> Vec<String> {
         self.unread.into_inner()
     }
 
-    pub(super) fn root(&self) -> &'r Root {
+    pub(crate) fn root(&self) -> &'r Root {
         self.reader.root()
     }
 
@@ -69,17 +69,17 @@ impl<'r> Facts<'r> {
     }
 
     /// The whole text of a file.
-    pub(super) fn text(&self, path: &str) -> Option<Rc<str>> {
+    pub(crate) fn text(&self, path: &str) -> Option<Rc<str>> {
         self.noted(path, self.reader.text(path))
     }
 
     /// The text of a file without white space around it.
-    pub(super) fn value(&self, path: &str) -> Option<String> {
+    pub(crate) fn value(&self, path: &str) -> Option<String> {
         self.noted(path, self.reader.value(path)).flatten()
     }
 
     /// The same, where an empty file holds no fact.
-    pub(super) fn word(&self, path: &str) -> Option<String> {
+    pub(crate) fn word(&self, path: &str) -> Option<String> {
         self.value(path).filter(|text| !text.is_empty())
     }
 

@@ -9,7 +9,7 @@ mod claims;
 mod cpus;
 mod distribution;
 mod drops;
-mod facts;
+pub(crate) mod facts;
 #[cfg(feature = "fuzz")]
 pub(crate) mod fuzz;
 pub(crate) mod ini;
@@ -31,7 +31,7 @@ mod services;
 mod shell_words;
 mod staged_deployment;
 mod tasks;
-mod tuned;
+pub(crate) mod tuned;
 mod uppers;
 mod virtualization;
 mod vma;

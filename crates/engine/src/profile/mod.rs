@@ -10,10 +10,12 @@ mod layer;
 mod load;
 mod merge;
 mod message;
+mod overlay;
 mod overrides;
 mod starter;
 
 pub use load::{BUILT_IN, PROFILE_PATH, built_in, is_built_in, load, load_in};
+pub use overlay::Overlay;
 pub use overrides::parse_override;
 pub use starter::starter;
 

@@ -109,7 +109,7 @@ fn place(plugin: &str, key: &str, value: &str, machine: &Machine<'_>) -> Option<
 }
 
 /// The energy bias of a word of x86_energy_perf_policy(8), as the kernel writes it (arch/x86/kernel/cpu/intel_epb.c).
-pub(in super::super) fn bias(word: &str) -> &str {
+pub(crate) fn bias(word: &str) -> &str {
     match word {
         "performance" => "0",
         "balance-performance" | "balance_performance" => "4",
@@ -167,7 +167,7 @@ pub(super) fn of_ports(unit: &Unit, certain: bool, variables: &Variables) -> Vec
 }
 
 /// "rx-usecs 3 tx-usecs 16" as pairs. What tuned is to work out stays in one piece.
-fn pairs(text: &str) -> Vec<(String, String)> {
+pub(crate) fn pairs(text: &str) -> Vec<(String, String)> {
     let mut words: Vec<String> = Vec::new();
     let mut depth = 0_usize;
     let mut blank = true;

@@ -4,8 +4,9 @@
 //! (`${f:...}`) is told as such.
 
 mod claims;
-mod profile;
-mod variables;
+pub(crate) mod functions;
+pub(crate) mod profile;
+pub(crate) mod variables;
 
 use hftune_model::host::Kernel;
 use hftune_model::others::{Claim, PortSetting, Tuned};
@@ -13,7 +14,7 @@ use hftune_model::others::{Claim, PortSetting, Tuned};
 use super::facts::Facts;
 use super::ini::{self, Dialect};
 
-pub(super) use claims::bias;
+pub(crate) use claims::{bias, pairs};
 
 const ACTIVE: &str = "/etc/tuned/active_profile";
 const MODE: &str = "/etc/tuned/profile_mode";

@@ -10,7 +10,7 @@ use super::super::ini::{self, Dialect};
 use super::variables::{Variables, unresolved};
 
 /// The configuration of tuned itself.
-pub(super) const MAIN_CONF: &str = "/etc/tuned/tuned-main.conf";
+pub(crate) const MAIN_CONF: &str = "/etc/tuned/tuned-main.conf";
 
 /// Where profiles are, the highest rank first: tuned 2.23 and later look below `profiles` too.
 const PROFILE_DIRS: [&str; 4] = [
@@ -22,22 +22,23 @@ const PROFILE_DIRS: [&str; 4] = [
 
 /// An option, and where it is written.
 #[derive(Debug, Clone)]
-pub(super) struct Opt {
-    pub(super) key: String,
-    pub(super) value: String,
-    pub(super) file: String,
-    pub(super) line: usize,
+pub(crate) struct Opt {
+    pub(crate) key: String,
+    pub(crate) value: String,
+    pub(crate) file: String,
+    pub(crate) line: usize,
 }
 
 /// A section: one instance of a plugin.
 #[derive(Debug, Clone)]
-pub(super) struct Unit {
-    pub(super) name: String,
-    pub(super) options: Vec<Opt>,
+pub(crate) struct Unit {
+    pub(crate) name: String,
+    pub(crate) options: Vec<Opt>,
 }
 
 impl Unit {
-    fn get(&self, key: &str) -> Option<&str> {
+    /// The value of an option, as it is written.
+    pub(crate) fn get(&self, key: &str) -> Option<&str> {
         let found = self.options.iter().find(|option| option.key == key);
         found.map(|option| option.value.as_str())
     }
@@ -50,12 +51,12 @@ impl Unit {
     }
 
     /// The plugin that takes it: its name, unless it says another.
-    pub(super) fn plugin(&self) -> &str {
+    pub(crate) fn plugin(&self) -> &str {
         self.get("type").unwrap_or(&self.name)
     }
 
     /// Whether it is on.
-    pub(super) fn enabled(&self) -> bool {
+    pub(crate) fn enabled(&self) -> bool {
         self.get("enabled").is_none_or(is_true)
     }
 }
@@ -66,15 +67,24 @@ fn is_true(word: &str) -> bool {
 
 /// Merged profiles.
 #[derive(Debug, Default)]
-pub(super) struct Merged {
-    pub(super) units: Vec<Unit>,
-    pub(super) files: Vec<String>,
+pub(crate) struct Merged {
+    pub(crate) units: Vec<Unit>,
+    pub(crate) files: Vec<String>,
     /// Why not all is known.
-    pub(super) unknown: Vec<String>,
+    pub(crate) unknown: Vec<String>,
+}
+
+/// Loads a profile from the folder of that name below `directory`, which comes before the places of tuned's own.
+pub(crate) fn load_in(facts: &Facts<'_>, directory: &str, name: &str) -> Merged {
+    let mut dirs = directories(facts);
+    dirs.insert(0, directory.to_owned());
+    let mut merged = Merged::default();
+    load_into(facts, &[name.to_owned()], &dirs, &mut merged);
+    merged
 }
 
 /// Loads profiles by their names, the first one first.
-pub(super) fn load(facts: &Facts<'_>, names: &[String]) -> Merged {
+pub(crate) fn load(facts: &Facts<'_>, names: &[String]) -> Merged {
     let dirs = directories(facts);
     let mut merged = Merged::default();
     load_into(facts, names, &dirs, &mut merged);
@@ -96,7 +106,7 @@ fn directories(facts: &Facts<'_>) -> Vec<String> {
 }
 
 /// An option of tuned-main.conf.
-pub(super) fn main_option(facts: &Facts<'_>, key: &str) -> Option<String> {
+pub(crate) fn main_option(facts: &Facts<'_>, key: &str) -> Option<String> {
     let text = facts.text(MAIN_CONF)?;
     let entries = ini::parse(&text, Dialect::Tuned);
     let found = entries.into_iter().rfind(|entry| entry.key == key);
@@ -163,7 +173,7 @@ fn is_name(name: &str) -> bool {
 }
 
 /// The sections of one file.
-pub(super) fn units(text: &str, path: &str) -> Vec<Unit> {
+pub(crate) fn units(text: &str, path: &str) -> Vec<Unit> {
     let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
     let mut units: Vec<Unit> = Vec::new();
     for entry in ini::parse(text, Dialect::Tuned) {
@@ -185,7 +195,7 @@ pub(super) fn units(text: &str, path: &str) -> Vec<Unit> {
 }
 
 /// Merges a section of a later profile into those before it.
-pub(super) fn merge(units: &mut Vec<Unit>, unit: Unit) {
+pub(crate) fn merge(units: &mut Vec<Unit>, unit: Unit) {
     let known = units.iter_mut().find(|known| known.name == unit.name);
     let Some(known) = known else {
         units.push(unit);
@@ -211,7 +221,7 @@ pub(super) fn merge(units: &mut Vec<Unit>, unit: Unit) {
 }
 
 /// The variables of merged profiles, in the order in which they are written.
-pub(super) fn variables(facts: &Facts<'_>, units: &[Unit]) -> Variables {
+pub(crate) fn variables(facts: &Facts<'_>, units: &[Unit]) -> Variables {
     let mut variables = Variables::default();
     let Some(unit) = units.iter().find(|unit| unit.name == "variables") else {
         return variables;
@@ -244,7 +254,7 @@ const ARCHITECTURES: [&str; 8] = [
 
 /// Whether a section is for this machine: what it asks of `/proc/cpuinfo` and of uname(2) is so. `None` where its
 /// pattern is one that cannot be understood here, or may be about what is not known here.
-pub(super) fn is_for_this_host(
+pub(crate) fn is_for_this_host(
     unit: &Unit,
     variables: &Variables,
     facts: &Facts<'_>,

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 /// The variables known so far.
 #[derive(Debug, Default)]
-pub(super) struct Variables(BTreeMap<String, String>);
+pub(crate) struct Variables(BTreeMap<String, String>);
 
 impl Variables {
     /// Defines a variable. Its value is expanded now, so that variables cannot go in circles.
-    pub(super) fn set(&mut self, name: &str, value: &str) {
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
         if !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_') {
             let value = self.expand(value);
             self.0.insert(name.to_owned(), value);
@@ -16,7 +16,7 @@ impl Variables {
     }
 
     /// The text with the known variables put in.
-    pub(super) fn expand(&self, text: &str) -> String {
+    pub(crate) fn expand(&self, text: &str) -> String {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(at) = rest.find("${") {
@@ -41,7 +41,7 @@ impl Variables {
 }
 
 /// Whether a text still holds what only tuned can work out.
-pub(super) fn unresolved(text: &str) -> bool {
+pub(crate) fn unresolved(text: &str) -> bool {
     text.match_indices("${")
         .any(|(at, _)| !text[..at].ends_with('\\'))
 }
