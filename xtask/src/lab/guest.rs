@@ -132,6 +132,18 @@ impl Guest {
         &self.control
     }
 
+    /// How others reach it.
+    pub fn address(&self) -> &Address {
+        self.control.address()
+    }
+
+    /// Connects anew, after somebody else may have rebooted it.
+    pub fn reconnect(&mut self) -> Result<()> {
+        self.control.disconnect();
+        self.boot_id.clear();
+        self.wait_until_up(self.boot_cap())
+    }
+
     /// Its ports under test.
     pub fn ports(&self) -> &[TestPort] {
         &self.ports
