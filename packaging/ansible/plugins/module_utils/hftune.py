@@ -117,30 +117,25 @@ class Hftune:
 
 
 def plan_diff(plan):
-    """A plan as Ansible shows differences: one line a setting, and when it takes effect."""
-    before = []
-    after = []
+    """A plan as Ansible shows differences: what a setting is and what it will be, one below the other, and when."""
+    if not plan["changes"]:
+        return {"prepared": ""}
+    cpus = plan["cpus"]
+    lines = [
+        "--- as it is",
+        "+++ as profile %s wants it; housekeeping CPUs %s, isolated CPUs %s"
+        % (plan["profile"], cpus["housekeeping"] or "none", cpus["isolated"] or "none"),
+    ]
     for change in plan["changes"]:
         when = "after a reboot" if change["when"] == "reboot" else "at once"
-        before.append("%s = %s" % (change["id"], one_line(change["from"])))
-        after.append("%s = %s   (%s)" % (change["id"], one_line(change["to"]), when))
-    return {
-        "before_header": "as it is",
-        "after_header": "as profile %s wants it; housekeeping CPUs %s, isolated CPUs %s"
-        % (plan["profile"], plan["cpus"]["housekeeping"] or "none", plan["cpus"]["isolated"] or "none"),
-        "before": text(before),
-        "after": text(after),
-    }
+        lines.append("-%s = %s" % (change["id"], one_line(change["from"])))
+        lines.append("+%s = %s   (%s)" % (change["id"], one_line(change["to"]), when))
+    return {"prepared": "".join(line + "\n" for line in lines)}
 
 
 def one_line(value):
     """A value of several lines on one."""
     return " ".join(str(value).split())
-
-
-def text(lines):
-    """Lines with their ends."""
-    return "".join(line + "\n" for line in lines)
 
 
 def not_as_desired(verify):
