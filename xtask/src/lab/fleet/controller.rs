@@ -75,7 +75,7 @@ impl Controller {
         let _ = write!(
             inventory,
             "[elsewhere]\n{gone} ansible_port={}\n\
-             [all:vars]\nansible_host=127.0.0.1\nansible_user=root\nhftune_reboot_timeout=400\n\
+             [all:vars]\nansible_host=127.0.0.1\nansible_user=root\nhftune_reboot_timeout=600\n\
              hftune_reboot_command='{REBOOT}'\n",
             free_port()?
         );

@@ -12,11 +12,10 @@ use super::machine::Clock;
 use super::ports::Ports;
 use super::snapshot::{self, Snapshot};
 use crate::progress::say;
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use controller::{Controller, Run};
 use std::fs;
 use std::path::Path;
-use std::thread;
 
 /// The hosts, by their names in the inventory.
 const GOOD: &str = "trading-1";
@@ -38,7 +37,7 @@ pub fn run(image: &Image, binary: &Path, logs: &Path) -> Result<bool> {
     controller::ensure(logs)?;
     let deb = package::debian(binary, logs)?;
     let python = python::library(logs)?;
-    let (mut good, mut broken) = boot_both(image, logs)?;
+    let [mut good, mut broken] = boot_both(image, logs)?;
     let mut checks = Checks::new(logs)?;
     for guest in [&good, &broken] {
         python::install(guest.control(), &python)?;
@@ -126,25 +125,18 @@ pub fn run(image: &Image, binary: &Path, logs: &Path) -> Result<bool> {
     Ok(checks.finish())
 }
 
-/// Boots two guests at once.
-fn boot_both(image: &Image, logs: &Path) -> Result<(Guest, Guest)> {
+fn boot_both(image: &Image, logs: &Path) -> Result<[Guest; 2]> {
     say("booting two stock guests");
-    let boot = |name: &str| {
-        let logs = logs.join(name);
-        fs::create_dir_all(&logs)?;
-        let options = Options {
-            keep_changes: false,
-            clock: Clock::Host,
-            ports: Ports::OfEveryScenario,
-        };
-        Guest::boot(image, &logs, options)
+    let folders = [GOOD, BROKEN].map(|name| logs.join(name));
+    for folder in &folders {
+        fs::create_dir_all(folder)?;
+    }
+    let options = Options {
+        keep_changes: false,
+        clock: Clock::Host,
+        ports: Ports::OfEveryScenario,
     };
-    thread::scope(|scope| {
-        let broken = scope.spawn(|| boot(BROKEN));
-        let good = boot(GOOD);
-        let broken = broken.join().map_err(|_| anyhow!("a thread panicked"))?;
-        Ok((good?, broken?))
-    })
+    Guest::boot_two(image, [&folders[0], &folders[1]], options)
 }
 
 /// The playbooks reboot the guests.
