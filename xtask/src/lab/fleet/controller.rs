@@ -9,9 +9,11 @@ use crate::skip::skip;
 use crate::tool::{self, Answer};
 use crate::workspace;
 use anyhow::Result;
+use std::env;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process;
 use std::time::{Duration, Instant};
 
 const PROGRAM: &str = "ansible-playbook";
@@ -28,6 +30,14 @@ const REBOOT: &str = "systemctl start --no-block --job-mode=replace-irreversibly
 /// Ansible with the project's collection and an inventory of its own; nothing of the developer's has a say.
 pub struct Controller {
     folder: PathBuf,
+    /// A socket's path has 108 bytes at most, and a workspace may lie deeper.
+    sockets: PathBuf,
+}
+
+impl Drop for Controller {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.sockets);
+    }
 }
 
 /// What a playbook printed and did.
@@ -84,11 +94,12 @@ impl Controller {
             folder.join("ansible.cfg"),
             "[defaults]\ninventory = inventory\ncollections_paths = collections\ncollections_path = collections\n\
              host_key_checking = false\ninterpreter_python = /usr/bin/python3\nlocal_tmp = tmp\nretry_files_enabled = false\n\
-             [ssh_connection]\npipelining = true\ncontrol_path_dir = /tmp/hftune-lab-ssh\n\
+             [ssh_connection]\npipelining = true\n\
              ssh_args = -F none -o ControlMaster=auto -o ControlPersist=60s -o UserKnownHostsFile=/dev/null \
              -o LogLevel=ERROR -o ConnectTimeout=30 -o ServerAliveInterval=10\n",
         )?;
-        Ok(Self { folder })
+        let sockets = env::temp_dir().join(format!("hftune-lab-{}", process::id()));
+        Ok(Self { folder, sockets })
     }
 
     /// Runs a playbook of the collection on the group `fleet`, both hosts at once. `variables` are those of the command line.
@@ -98,6 +109,7 @@ impl Controller {
             .current_dir(&self.folder)
             .env("ANSIBLE_CONFIG", self.folder.join("ansible.cfg"))
             .env("ANSIBLE_NOCOLOR", "1")
+            .env("ANSIBLE_SSH_CONTROL_PATH_DIR", &self.sockets)
             .env("ANSIBLE_HOME", &self.folder)
             .arg(format!("hftune.hftune.{playbook}"));
         let usual = [

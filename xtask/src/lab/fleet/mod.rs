@@ -74,10 +74,14 @@ pub fn run(image: &Image, binary: &Path, logs: &Path) -> Result<bool> {
         parent(SABOTAGE_LINK)
     ))?;
     let sabotaged = snapshot::files(broken.control())?;
-    let run = controller.play("rolling", &[&package])?;
+    let run = controller.play("rolling", &[&package, "hftune_confirm_within=45m"])?;
     reconnect(&mut good, &mut broken)?;
     rolled_back(&mut checks, &run);
     proved(&mut checks, GOOD, &good)?;
+    for guest in [&good, &broken] {
+        let waiting = guest.control().run("test -e /var/lib/hftune/confirm")?;
+        checks.equal("nothing waits to be confirmed", &waiting.code, &Some(1));
+    }
     let of_package = broken.control().read("dpkg --listfiles hftune")?;
     checks.same(
         format!("{BROKEN}: files after it was rolled back"),
