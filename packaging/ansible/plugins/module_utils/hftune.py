@@ -38,7 +38,7 @@ def profile_options(module):
     content = module.params["profile_content"]
     if not profile:
         return []
-    if content is None or read(profile) == content:
+    if not content or read(profile) == content:
         return ["--profile", profile]
     path = os.path.join(module.tmpdir, "profile.toml")
     with open(path, "w") as file:
