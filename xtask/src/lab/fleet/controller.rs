@@ -27,6 +27,9 @@ const RUN_CAP: Duration = Duration::from_secs(1200);
 /// `systemctl reboot` asks systemd-logind first, which the guests have masked.
 const REBOOT: &str = "systemctl start --no-block --job-mode=replace-irreversibly reboot.target";
 
+/// A profile of the operator's own.
+const PROFILE: &str = "extends = \"hft\"\n\n[sysctl]\n\"vm.swappiness\" = 1\n";
+
 /// Ansible with the project's collection and an inventory of its own; nothing of the developer's has a say.
 pub struct Controller {
     folder: PathBuf,
@@ -73,6 +76,8 @@ impl Controller {
             workspace::root().join("packaging/ansible"),
             collections.join("hftune"),
         )?;
+        let profile = folder.join("profile.toml");
+        fs::write(&profile, PROFILE)?;
         let mut inventory = "[fleet]\n".to_owned();
         for (host, address) in hosts {
             let key = address.key.display();
@@ -85,9 +90,10 @@ impl Controller {
         let _ = write!(
             inventory,
             "[elsewhere]\n{gone} ansible_port={}\n\
-             [all:vars]\nansible_host=127.0.0.1\nansible_user=root\nhftune_reboot_timeout=600\n\
-             hftune_reboot_command='{REBOOT}'\n",
-            free_port()?
+             [all:vars]\nansible_host=127.0.0.1\nansible_user=root\nhftune_reboot_timeout=900\n\
+             hftune_reboot_command='{REBOOT}'\nhftune_profile_src='{}'\n",
+            free_port()?,
+            profile.display(),
         );
         fs::write(folder.join("inventory"), inventory)?;
         fs::write(

@@ -186,7 +186,7 @@ fn planned(checks: &mut Checks, run: &Run) {
     for words in [
         &["+boot/isolcpus = ", "2-7", "(after a reboot)"][..],
         &["-sysctl/vm.swappiness = 60"],
-        &["+sysctl/vm.swappiness = 0", "(at once)"],
+        &["+sysctl/vm.swappiness = 1", "(at once)"],
         &["housekeeping CPUs 0-1, isolated CPUs 2-7"],
     ] {
         run.says(checks, "the plan", words);
