@@ -139,12 +139,12 @@ def one_line(value):
 
 
 def not_as_desired(verify):
-    """A line for each setting that is not as the profile wants it."""
+    """A line for each setting that is not as the profile wants it. What waits for a reboot is told only where nothing else is amiss."""
     fine = ("ok", "not-applicable", "rounded")
+    open_ones = [setting for setting in verify["settings"] if setting["verdict"] not in fine]
+    amiss = [setting for setting in open_ones if setting["verdict"] != "reboot-pending"]
     lines = []
-    for setting in verify["settings"]:
-        if setting["verdict"] in fine:
-            continue
+    for setting in amiss or open_ones:
         line = "%s: %s: %s" % (setting["id"], setting["verdict"], one_line(setting["reason"]))
         if setting.get("fix"):
             line += " (mend: %s)" % one_line(setting["fix"])
