@@ -26,7 +26,7 @@ const GONE: &str = "trading-3";
 const SABOTAGE: &str = "/etc/systemd/system/zz-sabotage.service";
 const SABOTAGE_UNIT: &str = "[Unit]\nDescription=Sets what somebody wants otherwise\nAfter=systemd-sysctl.service\n\
     [Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo 30 > /proc/sys/vm/swappiness'\n";
-const SABOTAGE_LINK: &str = "/etc/systemd/system/sysinit.target.wants/zz-sabotage.service";
+const SABOTAGE_LINK: &str = "/etc/systemd/system/multi-user.target.wants/zz-sabotage.service";
 
 /// What exit codes of `ansible-playbook` mean here.
 const FINE: i32 = 0;
