@@ -90,7 +90,7 @@ impl Controller {
         let _ = write!(
             inventory,
             "[elsewhere]\n{gone} ansible_port={}\n\
-             [all:vars]\nansible_host=127.0.0.1\nansible_user=root\nhftune_reboot_timeout=900\n\
+             [all:vars]\nansible_host=127.0.0.1\nansible_user=root\nhftune_reboot_timeout=900\nhftune_connect_timeout=60\n\
              hftune_reboot_command='{REBOOT}'\nhftune_profile_src='{}'\n",
             free_port()?,
             profile.display(),
