@@ -74,11 +74,12 @@ def main():
     code, result, error = hftune.try_json(["rollback", "--yes", "--json"] + which, "hftune/rollback/1")
     if result is None:
         module.fail_json(msg="hftune rollback exits with %s: %s" % (code, error), rc=code, transactions=[])
-    answer = {"transactions": result["transactions"], "reboot_required": result["reboot_required"], "rc": code}
+    answer = {"transactions": result["transactions"], "reboot_required": result["reboot_required"]}
     if code in (AS_DESIRED, REBOOT_MISSING):
+        # Without the exit code: Ansible takes a result with another "rc" than 0 for a failure.
         module.exit_json(changed=True, **answer)
     why = ["%s: %s" % (entry["id"], entry["reason"]) for entry in result["not_restored"]]
-    module.fail_json(msg="not everything was put back: %s" % "; ".join(why or [error]), changed=True, **answer)
+    module.fail_json(msg="not everything was put back: %s" % "; ".join(why or [error]), rc=code, changed=True, **answer)
 
 
 if __name__ == "__main__":

@@ -71,19 +71,18 @@ def main():
         "summary": verify["summary"],
         "not_as_desired": not_as_desired(verify),
         "reboot_missing": code == REBOOT_MISSING,
-        "rc": code,
     }
     if code == AS_DESIRED:
         if module.params["confirm"] and os.path.exists(PENDING) and not module.check_mode:
             code, out, error = hftune.run(["confirm"])
             if code != AS_DESIRED:
-                module.fail_json(msg="hftune confirm exits with %s: %s" % (code, (error or out).strip()), **answer)
+                module.fail_json(msg="hftune confirm exits with %s: %s" % (code, (error or out).strip()), rc=code, **answer)
         module.exit_json(changed=False, **answer)
     if code == REBOOT_MISSING:
         words = "only a reboot is missing"
     else:
-        words = "%s settings are not as the profile wants them" % len(answer["not_as_desired"])
-    module.fail_json(msg="%s: %s" % (words, "; ".join(answer["not_as_desired"])), **answer)
+        words = "not as the profile wants it"
+    module.fail_json(msg="%s: %s" % (words, "; ".join(answer["not_as_desired"])), rc=code, **answer)
 
 
 if __name__ == "__main__":
