@@ -252,13 +252,13 @@ fn the_containerfile_makes_the_whole_image() {
     assert!(last.read(KARGS).contains(ISOLCPUS));
     assert_eq!(last.read("/etc/hftune/profile.toml"), "extends = \"hft\"\n");
     // Whatever setup wrote into the tree is in the image, wherever it is.
-    let relative = |machine: &Machine, root: &Path| -> Vec<(PathBuf, (u32, Vec<u8>))> {
-        let of = machine.manifest_of(root).into_iter();
+    let relative = |root: &Path| -> Vec<(PathBuf, (u32, Vec<u8>))> {
+        let of = Machine::manifest_of(root).into_iter();
         of.map(|(path, state)| (path.strip_prefix(root).expect("below").to_owned(), state))
             .collect()
     };
-    let made = relative(&tune, &tune.path("/image"));
-    let shipped = relative(&last, last.root());
+    let made = relative(&tune.path("/image"));
+    let shipped = relative(last.root());
     let kernel = |path: &Path| path.starts_with("proc") || path.starts_with("sys");
     for entry in made.iter().filter(|(path, _)| !kernel(path)) {
         assert!(

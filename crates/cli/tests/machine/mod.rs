@@ -285,11 +285,11 @@ impl Machine {
 
     /// Every file, link and directory below `/etc`, `/boot`, `/usr`, `/proc` and `/sys`, with mode and content.
     pub fn manifest(&self) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
-        self.manifest_of(self.dir.path())
+        Self::manifest_of(self.dir.path())
     }
 
-    /// The same of a tree that lies in this one.
-    pub fn manifest_of(&self, root: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
+    /// The same of any tree.
+    pub fn manifest_of(root: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
         let mut manifest = BTreeMap::new();
         for top in ["etc", "boot", "usr", "proc", "sys"] {
             walk(&root.join(top), &mut manifest);
