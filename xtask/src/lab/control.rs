@@ -94,6 +94,11 @@ impl Control {
         }
     }
 
+    /// How the guest is reached.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
     /// Tries once to open the master connection.
     pub fn connect(&mut self) -> Result<bool> {
         self.disconnect();

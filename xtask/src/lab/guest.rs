@@ -88,6 +88,24 @@ pub struct Guest {
 impl Guest {
     /// Starts the machine on `image` and waits until it has booted. `logs` takes serial.log, qemu.stderr and transcript.log.
     pub fn boot(image: &Image, logs: &Path, options: Options) -> Result<Self> {
+        let mut guest = Self::start(image, logs, options)?;
+        guest.wait_until_up(guest.boot_cap())?;
+        Ok(guest)
+    }
+
+    /// Starts two machines at once, each with a folder of its own, and waits for both: they share the time of this one.
+    pub fn boot_two(image: &Image, logs: [&Path; 2], options: Options) -> Result<[Self; 2]> {
+        let mut guests = [
+            Self::start(image, logs[0], options)?,
+            Self::start(image, logs[1], options)?,
+        ];
+        for guest in &mut guests {
+            guest.wait_until_up(2 * guest.boot_cap())?;
+        }
+        Ok(guests)
+    }
+
+    fn start(image: &Image, logs: &Path, options: Options) -> Result<Self> {
         let port = free_port()?;
         let tap = options.ports.tap();
         let ports = options.ports.list(tap.as_ref());
@@ -115,21 +133,31 @@ impl Guest {
         let qemu = OwnedChild::spawn(&mut qemu)?;
         // The emulator has the queues; nothing that is started later may have them too.
         drop(tap);
-        let mut guest = Self {
+        Ok(Self {
             qemu,
             control,
             logs: logs.to_path_buf(),
             options,
             ports,
             boot_id: String::new(),
-        };
-        guest.wait_until_up(guest.boot_cap())?;
-        Ok(guest)
+        })
     }
 
     /// The way to run commands in the guest.
     pub fn control(&self) -> &Control {
         &self.control
+    }
+
+    /// How others reach it.
+    pub fn address(&self) -> &Address {
+        self.control.address()
+    }
+
+    /// Connects anew, after somebody else may have rebooted it.
+    pub fn reconnect(&mut self) -> Result<()> {
+        self.control.disconnect();
+        self.boot_id.clear();
+        self.wait_until_up(self.boot_cap())
     }
 
     /// Its ports under test.

@@ -11,6 +11,7 @@ mod boot_sectors;
 mod cache;
 mod checks;
 mod control;
+mod fleet;
 mod guest;
 mod guest_packages;
 mod image;
@@ -82,6 +83,11 @@ enum Job {
     },
     /// Tune network ports of four drivers; wreck, rename and unplug them; give them back
     Nic {
+        #[command(flatten)]
+        binary: Binary,
+    },
+    /// Bring two guests to verified state with the Ansible collection, one of them broken on purpose
+    Fleet {
         #[command(flatten)]
         binary: Binary,
     },
@@ -243,6 +249,13 @@ pub fn run(args: Args) -> Result<ExitCode> {
             let image = prepare(Menu::GrubCfg, &root)?;
             let logs = root.join("nic");
             let all_held = guest::with_one_retry(&logs, || nic::run(&image, &binary, &logs))?;
+            Ok(judge(all_held))
+        }
+        Job::Fleet { binary } => {
+            let binary = fs::canonicalize(binary.get()?)?;
+            let image = prepare(Menu::GrubCfg, &root)?;
+            let logs = root.join("fleet");
+            let all_held = guest::with_one_retry(&logs, || fleet::run(&image, &binary, &logs))?;
             Ok(judge(all_held))
         }
         Job::Power { cuts, binary } => {

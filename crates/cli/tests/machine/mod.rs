@@ -290,9 +290,14 @@ impl Machine {
 
     /// Every file, link and directory below `/etc`, `/boot`, `/usr`, `/proc` and `/sys`, with mode and content.
     pub fn manifest(&self) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
+        Self::manifest_of(self.dir.path())
+    }
+
+    /// The same of any tree.
+    pub fn manifest_of(root: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
         let mut manifest = BTreeMap::new();
         for top in ["etc", "boot", "usr", "proc", "sys"] {
-            walk(&self.dir.path().join(top), &mut manifest);
+            walk(&root.join(top), &mut manifest);
         }
         manifest
     }
