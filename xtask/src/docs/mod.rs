@@ -1,5 +1,7 @@
 //! `cargo xtask docs`: `docs/settings.md` out of the words that the settings carry.
 
+mod links;
+
 use crate::workspace;
 use anyhow::{Context, Result, bail};
 use clap::Args as ClapArgs;
@@ -25,6 +27,7 @@ pub fn run(args: &Args) -> Result<()> {
     let path = workspace::root().join("docs/settings.md");
     let text = settings();
     if args.check {
+        links::check()?;
         let present = std::fs::read_to_string(&path).unwrap_or_default();
         if present != text {
             bail!("docs/settings.md is not up to date: run cargo xtask docs");
