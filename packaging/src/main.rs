@@ -7,6 +7,7 @@
     reason = "the ban keeps the product on one road to the machine; this reads a checkout and writes under target/"
 )]
 
+mod commands;
 mod completions;
 mod deb;
 mod list;
@@ -24,12 +25,22 @@ use sources::Sources;
 use std::fs;
 use std::path::PathBuf;
 
-/// Make hftune's packages
+/// Make hftune's packages, or the page of its commands
 #[derive(Parser)]
 struct Args {
     /// Which; all of them where none is named
     #[arg(value_enum)]
     formats: Vec<Format>,
+    /// Print the page of all commands instead
+    #[arg(long, exclusive = true)]
+    commands: bool,
+    #[command(flatten)]
+    of: Option<Of>,
+}
+
+/// What packages are made of, and where they are put.
+#[derive(clap::Args)]
+struct Of {
     /// The static binary
     #[arg(long, value_name = "FILE")]
     binary: PathBuf,
@@ -52,20 +63,27 @@ fn main() -> Result<()> {
     if args.formats.is_empty() {
         args.formats = vec![Format::Deb, Format::Rpm];
     }
+    if args.commands {
+        print!("{}", commands::page());
+        return Ok(());
+    }
+    let of = args
+        .of
+        .context("--binary, --checkout, --time and --out are needed")?;
     let sources = Sources {
-        checkout: args.checkout,
-        binary: args.binary,
-        version: args.version,
-        time: args.time,
+        checkout: of.checkout,
+        binary: of.binary,
+        version: of.version,
+        time: of.time,
     };
     let list = list::list(&sources)?;
-    fs::create_dir_all(&args.out)?;
+    fs::create_dir_all(&of.out)?;
     for format in args.formats {
         let (name, bytes) = match format {
             Format::Deb => (deb::name(&sources), deb::package(&sources, &list)?),
             Format::Rpm => (rpm::name(&sources), rpm::package(&sources, &list)?),
         };
-        let path = args.out.join(name);
+        let path = of.out.join(name);
         fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
         println!("{}", path.display());
     }

@@ -1,7 +1,9 @@
-//! `cargo xtask docs`: `docs/settings.md` out of the words that the settings carry, and `docs/schema` out of the types that
-//! are printed.
+//! `cargo xtask docs`: `docs/settings.md` out of the words that the settings carry, `docs/commands.md` out of what `--help` says,
+//! and `docs/schema` out of the types that are printed.
 
-use crate::workspace;
+mod links;
+
+use crate::{tool, workspace};
 use anyhow::{Context, Result, bail};
 use clap::Args as ClapArgs;
 use hftune_domains::ALL;
@@ -27,7 +29,7 @@ impl Args {
 /// Writes the documents, or compares them with what would be written.
 pub fn run(args: &Args) -> Result<()> {
     let root = workspace::root();
-    let wanted = documents();
+    let wanted = documents()?;
     let mut outdated: Vec<&str> = wanted
         .iter()
         .filter(|(name, text)| fs::read_to_string(root.join(name)).ok().as_ref() != Some(text))
@@ -35,6 +37,7 @@ pub fn run(args: &Args) -> Result<()> {
         .collect();
     let left_over = left_over(&root, &wanted)?;
     if args.check {
+        links::check()?;
         outdated.extend(left_over.iter().map(String::as_str));
         if !outdated.is_empty() {
             bail!(
@@ -60,14 +63,41 @@ pub fn run(args: &Args) -> Result<()> {
 const SCHEMAS: &str = "docs/schema";
 
 /// Every document that is written, by its path.
-fn documents() -> BTreeMap<String, String> {
-    let schemas = hftune_report::schema::all().into_iter().map(|named| {
-        let path = format!("{SCHEMAS}/{}", named.file());
-        (path, hftune_report::to_json(&named.schema))
-    });
-    std::iter::once(("docs/settings.md".to_owned(), settings()))
-        .chain(schemas)
-        .collect()
+fn documents() -> Result<BTreeMap<String, String>> {
+    let mut documents = BTreeMap::from([
+        ("docs/settings.md".to_owned(), settings()),
+        ("docs/commands.md".to_owned(), commands()?),
+    ]);
+    let mut index = String::from(
+        "# JSON outputs\n\nWritten by `cargo xtask docs`. Each output names its schema and the version of it in `schema`. Fields may be \
+         added, never renamed; a change that breaks readers gets another number.\n\n| output | schema |\n|---|---|\n",
+    );
+    for named in hftune_report::schema::all() {
+        let file = named.file();
+        let _ = writeln!(index, "| `{}` | [{file}]({file}) |", named.id);
+        documents.insert(
+            format!("{SCHEMAS}/{file}"),
+            hftune_report::to_json(&named.schema),
+        );
+    }
+    documents.insert(format!("{SCHEMAS}/README.md"), index);
+    Ok(documents)
+}
+
+/// The page of all commands; the program that makes packages is built of the same command line.
+fn commands() -> Result<String> {
+    tool::read(
+        tool::command(&workspace::cargo())
+            .args([
+                "run",
+                "--quiet",
+                "--package",
+                "hftune-packaging",
+                "--",
+                "--commands",
+            ])
+            .current_dir(workspace::root()),
+    )
 }
 
 /// Schemas of what is printed no longer.
