@@ -270,6 +270,7 @@ fn kept_by_purge(
 fn make_root(root: &Path) -> Result<()> {
     let bin = root.join("bin");
     fs::create_dir_all(&bin)?;
+    fs::create_dir_all(root.join("var/lib"))?;
     let busybox = tool::find("busybox").context("no busybox")?;
     fs::copy(busybox, bin.join("busybox"))?;
     for applet in APPLETS {
