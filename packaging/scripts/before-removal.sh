@@ -39,9 +39,15 @@ has() {
     [ -n "$(command -v "$1")" ]
 }
 
-# Whoever is about to write units now would write them for a program that is gone.
+# Whoever is about to write units now would write them for a program that is gone. Only one exit code says so; a flock that cannot
+# run says nothing.
 at_work() {
-    [ -e "$state/lock" ] && has flock && ! flock -n "$state/lock" true
+    if [ ! -e "$state/lock" ] || ! has flock; then
+        return 1
+    fi
+    flocked=0
+    flock -n -E 75 "$state/lock" true || flocked=$?
+    [ "$flocked" -eq 75 ]
 }
 
 case "${1-}" in

@@ -5,6 +5,7 @@ use crate::lab::Checks;
 use crate::tool;
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -43,7 +44,7 @@ pub fn check(checks: &mut Checks, binary: &Path, unpacked: &Path) -> Result<()> 
         );
         said += &answer.stderr;
         if !answer.stdout.contains("NAME") || !answer.stdout.contains("SYNOPSIS") {
-            said += &format!("{name}: no NAME or no SYNOPSIS\n");
+            let _ = writeln!(said, "{name}: no NAME or no SYNOPSIS");
         }
     }
     checks.equal("man --warnings says of all pages", said.trim(), "");

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What the scripts of the packages call.
-const APPLETS: [&str; 8] = ["cat", "echo", "flock", "mv", "rm", "sh", "touch", "true"];
+const APPLETS: [&str; 6] = ["cat", "echo", "mv", "rm", "sh", "true"];
 
 /// A change that is in force, as a setup records it.
 const JOURNAL: &str = "var/lib/hftune/transactions/2026-01-01T00-00-00Z.jsonl";
@@ -24,6 +24,9 @@ const CHANGED: &str = "etc/security/limits.d/99-hft.conf";
 
 /// Made by an operator who wants the package gone all the same.
 const ANYWAY: &str = "var/lib/hftune/remove-anyway";
+
+/// Where dpkg and rpm keep what they know, Debian's rpm in the home of root.
+const DATABASES: [&str; 4] = ["/root", "/var/lib/dpkg", "/var/lib/rpm", "/var/tmp"];
 
 /// How a package manager is told what to do in a folder.
 struct Manager<'m> {
@@ -267,10 +270,27 @@ fn kept_by_purge(
 fn make_root(root: &Path) -> Result<()> {
     let bin = root.join("bin");
     fs::create_dir_all(&bin)?;
+    fs::create_dir_all(root.join("var/lib"))?;
     let busybox = tool::find("busybox").context("no busybox")?;
     fs::copy(busybox, bin.join("busybox"))?;
     for applet in APPLETS {
         symlink("busybox", bin.join(applet))?;
+    }
+    copy_program(root, "flock")
+}
+
+/// A program that busybox does not have, with the libraries that ldd(1) names.
+fn copy_program(root: &Path, program: &str) -> Result<()> {
+    let path = tool::find(program).with_context(|| format!("no {program}"))?;
+    let libraries = tool::read(tool::command("ldd").arg(&path))?;
+    let files = libraries
+        .split_whitespace()
+        .filter(|word| word.starts_with('/'))
+        .map(PathBuf::from);
+    for file in files.chain([path]) {
+        let to = root.join(file.strip_prefix("/")?);
+        fs::create_dir_all(to.parent().expect("it is below the root"))?;
+        fs::copy(&file, to)?;
     }
     Ok(())
 }
@@ -324,7 +344,7 @@ fn tree(root: &Path) -> Result<BTreeSet<String>> {
             let entry = entry?;
             let path = entry.path();
             let shown = format!("/{}", path.strip_prefix(root)?.display());
-            if shown.starts_with("/var/lib/dpkg") || shown.starts_with("/var/lib/rpm") {
+            if DATABASES.iter().any(|database| shown.starts_with(database)) {
                 continue;
             }
             if entry.file_type()?.is_dir() {
