@@ -16,7 +16,7 @@ use hftune_model::{Kind, Result, transaction::Transaction};
 use hftune_sys::{Reader, Root};
 
 use crate::cut_links;
-use crate::in_force::{Choices, InForce};
+use crate::in_force::{Choices, InForce, Watch};
 use crate::installed;
 use crate::journal;
 use crate::plan::{Past, plan};
@@ -399,7 +399,7 @@ pub fn resolve(root: &Root, given: Choices) -> Result<Asked> {
                 given.vma_ports
             },
             vma_install: given.vma_install || last.vma_install,
-            drift: given.drift.or_else(|| last.drift.clone()),
+            drift: with_watch(last.drift.as_ref(), given.drift),
             force: given.force,
         },
         None => given,
@@ -479,6 +479,17 @@ pub fn resolve(root: &Root, given: Choices) -> Result<Asked> {
         choices,
         resolved,
         warnings,
+    })
+}
+
+/// The watch as it is wanted, with the directory of the last time where none is given.
+fn with_watch(last: Option<&Watch>, given: Option<Watch>) -> Option<Watch> {
+    let last = last.cloned();
+    let Some(given) = given else { return last };
+    let before = last.and_then(|last| last.textfile_dir);
+    Some(Watch {
+        textfile_dir: given.textfile_dir.or(before),
+        ..given
     })
 }
 

@@ -167,7 +167,10 @@ pub fn rollback(
     result.taken_out.sort();
     result.taken_out.dedup();
     units.finish(root)?;
-    drift::forget_if_disabled(root)?;
+    if let Err(e) = drift::forget_if_disabled(root) {
+        let what = "what the watch for drift left".to_owned();
+        result.not_restored.push((what, e.in_one_line()));
+    }
     Ok(result)
 }
 
