@@ -12,6 +12,7 @@ use hftune_model::profile::BootValue;
 use hftune_model::setting::{Artifact, Compare, Setting};
 use hftune_sys::Root;
 
+use crate::import::sections::in_words;
 use crate::in_force::Choices;
 use crate::machine::{Asked, Machine};
 use crate::profile::{self, Overlay};
@@ -286,7 +287,11 @@ fn boot_arguments(
             continue;
         }
         let set = match word.split_once('=') {
-            Some((_, value)) => overlay.set(&key, in_words(machine, value), ""),
+            Some((_, value)) => {
+                let cpus = &machine.cpus;
+                let value = in_words(name, value, &cpus.isolated, &cpus.housekeeping);
+                overlay.set(&key, value, "")
+            }
             None => overlay.set(&key, true, ""),
         };
         if let Err(e) = set {
@@ -295,22 +300,4 @@ fn boot_arguments(
         }
     }
     Ok(())
-}
-
-/// A value in which the lists of the split are words of the profile.
-fn in_words(machine: &Machine<'_>, value: &str) -> String {
-    let flags = value.len()
-        - value
-            .trim_start_matches(|c: char| c.is_ascii_alphabetic() || c == '_' || c == ',')
-            .len();
-    let (flags, list) = value.split_at(flags);
-    match CpuSet::parse_list(list, None) {
-        Ok(cpus) if !cpus.is_empty() && cpus == machine.cpus.isolated => {
-            format!("{flags}{{isolated}}")
-        }
-        Ok(cpus) if !cpus.is_empty() && cpus == machine.cpus.housekeeping => {
-            format!("{flags}{{housekeeping}}")
-        }
-        _ => value.to_owned(),
-    }
 }
