@@ -118,8 +118,8 @@ fn differs(setting: &Setting, finding: &Finding) -> bool {
         Proof::Holds(_) if setting.id.starts_with("services/") => {
             !matches!(finding.saved, Proof::Holds(_))
         }
-        // What only is not saved yet is as wanted.
-        Proof::Holds(_) => false,
+        // What only is not saved yet is as wanted; what is asked for and does not happen is not.
+        Proof::Holds(_) => matches!(finding.effect, Proof::Differs(_)),
         Proof::None(_) => matches!(finding.saved, Proof::Differs(_) | Proof::Overridden(..)),
         _ => true,
     }
@@ -145,6 +145,9 @@ fn take(
         ("sysctl", name) => {
             let key = format!("sysctl.{name}");
             match held {
+                Some(_) if matches!(finding.live, Proof::Holds(_)) => {
+                    keep(&key, "it has no effect on this host as it is");
+                }
                 Some(value) => match value.parse::<i64>() {
                     Ok(number) => overlay.set(&key, number, "")?,
                     Err(_) => overlay.set(&key, value, "")?,
