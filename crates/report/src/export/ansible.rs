@@ -131,15 +131,12 @@ pub(super) fn write(pieces: &Pieces<'_>) -> Written {
             );
         }
     }
-    let ids: String = own_boot
-        .then(|| {
-            pieces
-                .arguments
-                .iter()
-                .map(|(id, _)| format!("# {id}\n"))
-                .collect()
-        })
-        .unwrap_or_default();
+    let mut ids = String::new();
+    if own_boot {
+        for (id, _) in &pieces.arguments {
+            let _ = writeln!(ids, "# {id}");
+        }
+    }
     let mut content = format!(
         "---\n{}# Run it: ansible-playbook -i HOST, hft-export.yml. Boot arguments wait for a reboot, which is yours to choose.\n\
          # In the drop-in of the boot loader are:\n{ids}{}\n\
