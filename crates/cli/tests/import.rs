@@ -162,12 +162,15 @@ fn a_folder_is_as_good_as_a_name_and_a_missing_one_is_told() {
     let machine = with_tuned();
     machine.file(
         "/srv/profiles/own/tuned.conf",
-        "[main]\ninclude=base\n[sysctl]\nvm.swappiness=3\n",
+        "[main]\ninclude=base\n[sysctl]\nvm.swappiness=3\n[scheduler]\nisolated_cores=1\n",
     );
     let (_dir, file, _) = import(&machine, "/srv/profiles/own/");
     let text = fs::read_to_string(file).expect("written");
     assert!(text.contains("\"vm.swappiness\" = 3\n"), "{text}");
     assert!(text.contains("governor = \"ondemand\""), "{text}");
+    // A number that is no list of CPUs stays one, whichever CPU is isolated.
+    assert!(text.contains("housekeeping = \"0,2-7\""), "{text}");
+    assert!(text.contains("skew_tick = \"1\""), "{text}");
     let answer = machine.run(&["import", "--tuned", "gone"]).expect(1);
     assert!(
         answer.stderr.contains("there is no profile gone"),

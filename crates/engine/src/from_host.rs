@@ -12,6 +12,7 @@ use hftune_model::profile::BootValue;
 use hftune_model::setting::{Artifact, Compare, Setting};
 use hftune_sys::Root;
 
+use crate::import::sections::in_words;
 use crate::in_force::Choices;
 use crate::machine::{Asked, Machine};
 use crate::profile::{self, Overlay};
@@ -117,8 +118,8 @@ fn differs(setting: &Setting, finding: &Finding) -> bool {
         Proof::Holds(_) if setting.id.starts_with("services/") => {
             !matches!(finding.saved, Proof::Holds(_))
         }
-        // What only is not saved yet is as wanted.
-        Proof::Holds(_) => false,
+        // What only is not saved yet is as wanted; what is asked for and does not happen is not.
+        Proof::Holds(_) => matches!(finding.effect, Proof::Differs(_)),
         Proof::None(_) => matches!(finding.saved, Proof::Differs(_) | Proof::Overridden(..)),
         _ => true,
     }
@@ -144,6 +145,9 @@ fn take(
         ("sysctl", name) => {
             let key = format!("sysctl.{name}");
             match held {
+                Some(_) if matches!(finding.live, Proof::Holds(_)) => {
+                    keep(&key, "it has no effect on this host as it is");
+                }
                 Some(value) => match value.parse::<i64>() {
                     Ok(number) => overlay.set(&key, number, "")?,
                     Err(_) => overlay.set(&key, value, "")?,
@@ -286,7 +290,11 @@ fn boot_arguments(
             continue;
         }
         let set = match word.split_once('=') {
-            Some((_, value)) => overlay.set(&key, in_words(machine, value), ""),
+            Some((_, value)) => {
+                let cpus = &machine.cpus;
+                let value = in_words(name, value, &cpus.isolated, &cpus.housekeeping);
+                overlay.set(&key, value, "")
+            }
             None => overlay.set(&key, true, ""),
         };
         if let Err(e) = set {
@@ -295,22 +303,4 @@ fn boot_arguments(
         }
     }
     Ok(())
-}
-
-/// A value in which the lists of the split are words of the profile.
-fn in_words(machine: &Machine<'_>, value: &str) -> String {
-    let flags = value.len()
-        - value
-            .trim_start_matches(|c: char| c.is_ascii_alphabetic() || c == '_' || c == ',')
-            .len();
-    let (flags, list) = value.split_at(flags);
-    match CpuSet::parse_list(list, None) {
-        Ok(cpus) if !cpus.is_empty() && cpus == machine.cpus.isolated => {
-            format!("{flags}{{isolated}}")
-        }
-        Ok(cpus) if !cpus.is_empty() && cpus == machine.cpus.housekeeping => {
-            format!("{flags}{{housekeeping}}")
-        }
-        _ => value.to_owned(),
-    }
 }

@@ -1,5 +1,6 @@
 //! `hftune export`
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use hftune_engine::export;
@@ -89,7 +90,7 @@ fn to_files(written: &Written, output: &Path, replace: bool) -> Result<Answer> {
             here.make_dirs(directory, 0o755)?;
         }
         write_output(&here, &path, file.content.as_bytes(), file.mode)?;
-        text.push_str(&format!("{} is written\n", path.display()));
+        let _ = writeln!(text, "{} is written", path.display());
     }
     Ok(Answer::ok(text))
 }

@@ -3,7 +3,7 @@
 //! What tuned's profile does not set, the new profile leaves to the host. A line that hftune has no word for is told, with its
 //! file, its line and the reason.
 
-mod sections;
+pub(crate) mod sections;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,7 +13,7 @@ use hftune_model::{CpuSet, Error, Kind, Result};
 use hftune_sys::Reader;
 
 use crate::host::facts::Facts;
-use crate::host::tuned::functions::{self, evaluate};
+use crate::host::tuned::functions::evaluate;
 use crate::host::tuned::profile::{self, Merged, Opt, Unit};
 use crate::host::tuned::variables::{Variables, unresolved};
 use crate::profile::Overlay;
@@ -198,9 +198,6 @@ impl<'i> Import<'i> {
                 "it needs a variable that is not set"
             };
             self.leave(unit, option, reason);
-        }
-        if option.key == "isolated_cores" && !unresolved(&found.text) {
-            self.isolated = functions::list(&found.text).filter(|cpus| !cpus.is_empty());
         }
         self.variables.set(&option.key, &found.text);
     }

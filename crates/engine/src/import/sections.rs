@@ -399,7 +399,7 @@ impl Import<'_> {
         words
     }
 
-    /// Which CPUs are isolated: what the scheduler plugin says, else the boot arguments, else the variable of that name.
+    /// Which CPUs are isolated: what the scheduler plugin says, else the boot arguments.
     fn split(&mut self, units: &[Unit], words: &[Word]) {
         let online = self.host.cpus.online.clone();
         let mut found = None;
@@ -429,7 +429,6 @@ impl Import<'_> {
         };
         let housekeeping = online.difference(&isolated);
         if housekeeping.is_empty() || online.intersection(&isolated).is_empty() {
-            self.isolated = None;
             let reason = format!(
                 "it isolates CPUs {isolated}, and this host has CPUs {}: nothing can be split so",
                 if online.is_empty() {
@@ -467,7 +466,7 @@ impl Import<'_> {
             match value {
                 None => self.set(unit, option, &key, true),
                 Some(value) => {
-                    let value = self.template(value);
+                    let value = self.template(name, value);
                     self.set(unit, option, &key, value);
                 }
             }
@@ -475,28 +474,52 @@ impl Import<'_> {
     }
 
     /// A value in which the lists of the split are words of the profile: it follows the split then.
-    fn template(&self, value: &str) -> String {
-        let Some(isolated) = &self.isolated else {
-            return value.to_owned();
-        };
-        let housekeeping = self.host.cpus.online.difference(isolated);
-        let flags = value.len()
-            - value
-                .trim_start_matches(|c: char| c.is_ascii_alphabetic() || c == '_' || c == ',')
-                .len();
-        let (flags, list) = value.split_at(flags);
-        match functions::list(list) {
-            Some(cpus) if cpus == *isolated => format!("{flags}{{isolated}}"),
-            Some(cpus) if !cpus.is_empty() && cpus == housekeeping => {
-                format!("{flags}{{housekeeping}}")
+    fn template(&self, name: &str, value: &str) -> String {
+        match &self.isolated {
+            Some(isolated) => {
+                let housekeeping = self.host.cpus.online.difference(isolated);
+                in_words(name, value, isolated, &housekeeping)
             }
-            _ => value.to_owned(),
+            None => value.to_owned(),
         }
     }
 }
 
+/// A boot argument's value with `{isolated}` or `{housekeeping}` in place of the list of these CPUs, where the argument is one
+/// that names CPUs: `skew_tick=1` does not.
+pub(crate) fn in_words(
+    name: &str,
+    value: &str,
+    isolated: &CpuSet,
+    housekeeping: &CpuSet,
+) -> String {
+    const NAME_CPUS: [&str; 5] = [
+        "isolcpus",
+        "nohz_full",
+        "rcu_nocbs",
+        "irqaffinity",
+        "kthread_cpus",
+    ];
+    if !NAME_CPUS.contains(&name) {
+        return value.to_owned();
+    }
+    let list = without_flags(value);
+    let flags = &value[..value.len() - list.len()];
+    match functions::list(list) {
+        Some(cpus) if !cpus.is_empty() && cpus == *isolated => format!("{flags}{{isolated}}"),
+        Some(cpus) if !cpus.is_empty() && cpus == *housekeeping => {
+            format!("{flags}{{housekeeping}}")
+        }
+        _ => value.to_owned(),
+    }
+}
+
+/// The list in a value like `managed_irq,domain,2-7`.
+fn without_flags(value: &str) -> &str {
+    value.trim_start_matches(|c: char| c.is_ascii_alphabetic() || c == '_' || c == ',')
+}
+
 /// The CPUs of a value like `managed_irq,domain,2-7`.
 fn cpus_of(value: &str) -> Option<CpuSet> {
-    let list = value.trim_start_matches(|c: char| c.is_ascii_alphabetic() || c == '_' || c == ',');
-    functions::list(list)
+    functions::list(without_flags(value))
 }

@@ -131,15 +131,12 @@ pub(super) fn write(pieces: &Pieces<'_>) -> Written {
             );
         }
     }
-    let ids: String = own_boot
-        .then(|| {
-            pieces
-                .arguments
-                .iter()
-                .map(|(id, _)| format!("# {id}\n"))
-                .collect()
-        })
-        .unwrap_or_default();
+    let mut ids = String::new();
+    if own_boot {
+        for (id, _) in &pieces.arguments {
+            let _ = writeln!(ids, "# {id}");
+        }
+    }
     let mut content = format!(
         "---\n{}# Run it: ansible-playbook -i HOST, hft-export.yml. Boot arguments wait for a reboot, which is yours to choose.\n\
          # In the drop-in of the boot loader are:\n{ids}{}\n\
@@ -172,19 +169,19 @@ fn is_mask(place: &Place<'_>, pieces: &Pieces<'_>) -> bool {
     matches!(place.what, What::Link("/dev/null")) && pieces.off.iter().any(|(_, unit)| of(unit))
 }
 
-fn task(place: &Place<'_>, more: &str) -> String {
+fn task(place: &Place<'_>, tail: &str) -> String {
     let path = place.path.display().to_string();
     match place.what {
-        What::File(content, mode) => copy(place.id, &path, content, mode, more),
+        What::File(content, mode) => copy(place.id, &path, content, mode, tail),
         What::Link(target) => format!(
             "    - name: {}\n      ansible.builtin.file:\n        src: {}\n        dest: {}\n        state: link\n        \
-             force: true\n{more}\n",
+             force: true\n{tail}\n",
             text(place.id),
             text(target),
             text(&path)
         ),
         What::Nothing => format!(
-            "    - name: {}\n      ansible.builtin.file:\n        path: {}\n        state: absent\n{more}\n",
+            "    - name: {}\n      ansible.builtin.file:\n        path: {}\n        state: absent\n{tail}\n",
             text(place.id),
             text(&path)
         ),
@@ -192,11 +189,11 @@ fn task(place: &Place<'_>, more: &str) -> String {
 }
 
 /// A task that writes a file, whose folder there may not be.
-fn copy(name: &str, path: &str, content: &str, mode: u32, more: &str) -> String {
+fn copy(name: &str, path: &str, content: &str, mode: u32, tail: &str) -> String {
     let folder = path.rsplit_once('/').map_or("/", |(folder, _)| folder);
     format!(
         "    - name: {}\n      ansible.builtin.file:\n        path: {}\n        state: directory\n        mode: \"0755\"\n\n    \
-         - name: {}\n      ansible.builtin.copy:\n        dest: {}\n        mode: \"{mode:04o}\"\n        content: {}\n{more}\n",
+         - name: {}\n      ansible.builtin.copy:\n        dest: {}\n        mode: \"{mode:04o}\"\n        content: {}\n{tail}\n",
         text(&format!("{name}: the folder")),
         text(folder),
         text(name),

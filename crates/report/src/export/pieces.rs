@@ -21,7 +21,7 @@ pub(super) struct Value<'e> {
     /// The setting.
     pub(super) id: &'e str,
     pub(super) path: &'e Path,
-    pub(super) value: &'e str,
+    pub(super) wanted: &'e str,
     pub(super) compare: Compare,
 }
 
@@ -233,7 +233,7 @@ impl<'e> Pieces<'e> {
                     self.values.push(Value {
                         id,
                         path,
-                        value,
+                        wanted: value,
                         compare: *compare,
                     });
                 }
@@ -263,7 +263,7 @@ impl<'e> Pieces<'e> {
             }
             Artifact::NoFile { path } => self.place(setting, path, What::Nothing),
             Artifact::Variable { path, name, value } => {
-                self.variables.push((id, path, name, value))
+                self.variables.push((id, path, name, value));
             }
             Artifact::Unit {
                 name,

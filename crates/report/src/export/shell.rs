@@ -349,6 +349,6 @@ fn kernel_line(value: &Value<'_>) -> String {
         "    kernel {} {} {how} {}\n",
         word(value.id),
         word(&value.path.display().to_string()),
-        word(&value.compare.value(value.value)),
+        word(&value.compare.value(value.wanted)),
     )
 }

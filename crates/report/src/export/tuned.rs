@@ -50,7 +50,7 @@ pub(super) fn write(pieces: &Pieces<'_>) -> Written {
     };
     for value in &pieces.values {
         if let Some((rank, section, key)) = place(value) {
-            say(rank, section, value.id, &key, value.value);
+            say(rank, section, value.id, &key, value.wanted);
         }
     }
     if let Some((first, _)) = pieces.arguments.first() {
@@ -158,10 +158,13 @@ fn place(value: &Value<'_>) -> Option<(usize, &'static str, String)> {
     }
 }
 
+/// Options of a port, each with its words and their values.
+type Groups<'g> = BTreeMap<&'g str, Vec<String>>;
+
 /// A section for each port.
 fn net_sections(pieces: &Pieces<'_>, unsaid: &mut Vec<Unsaid>) -> String {
     // Adaptive coalescing and its numbers are two changes of one port, and one option here.
-    let mut by_port: BTreeMap<&str, (Vec<&str>, BTreeMap<&str, Vec<String>>)> = BTreeMap::new();
+    let mut by_port: BTreeMap<&str, (Vec<&str>, Groups<'_>)> = BTreeMap::new();
     for port in &pieces.ports {
         if matches!(port.change, PortChange::Eee(_) | PortChange::Flags(_)) {
             unsaid.push(Unsaid {
