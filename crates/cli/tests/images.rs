@@ -45,7 +45,7 @@ fn sh(script: &str, first: &Path) -> Output {
 }
 
 #[track_caller]
-fn fine(output: Output) -> String {
+fn fine(output: &Output) -> String {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let complained = String::from_utf8_lossy(&output.stderr);
     assert!(
@@ -145,7 +145,7 @@ fn a_tree_is_tuned_for_the_recorded_server_and_given_back() {
         machine.root().display(),
         reference.display()
     );
-    fine(sh(&script, &binaries()));
+    fine(&sh(&script, &binaries()));
     tuned(&machine);
     assert!(machine.read(KARGS).contains(ISOLCPUS));
     for kernel in ["/proc", "/sys"] {
@@ -228,7 +228,7 @@ fn the_containerfile_makes_the_whole_image() {
                 let command = command
                     .join(" ")
                     .replace(" /", &format!(" {}/", tune.root().display()));
-                fine(sh(&command, &tune.path("/usr/bin")));
+                fine(&sh(&command, &tune.path("/usr/bin")));
             }
             ["COPY", from, files @ .., target] if from.starts_with("--from=") => {
                 let source = if *from == "--from=base" { &base } else { &tune };
@@ -303,7 +303,7 @@ fn the_kickstart_file_sets_up_the_installed_system() {
         .replace("/etc/", &format!("{root}/etc/"))
         .replace("--root / ", &format!("--root {root} "));
     let script = script.replace(" /etc", &format!(" {root}/etc"));
-    fine(sh(&script, &binaries()));
+    fine(&sh(&script, &binaries()));
     tuned(&machine);
     for kernel in ["5.14.0-427", "5.14.0-362"] {
         let entry = machine.read(&format!(
@@ -321,7 +321,7 @@ fn the_kickstart_file_sets_up_the_installed_system() {
         .arg(example("kickstart/hftune.ks"))
         .output()
     {
-        fine(output);
+        fine(&output);
     } else {
         eprintln!("skipped: ksvalidator is not installed");
     }
@@ -345,7 +345,7 @@ fn cloud_init_sets_up_and_asks_for_the_reboot() {
         "/etc/hftune/profile.toml",
         &block(&user_data, "    content: |"),
     );
-    fine(sh(&block(&user_data, "  - |"), folder.path()));
+    fine(&sh(&block(&user_data, "  - |"), folder.path()));
     tuned(&machine);
     assert!(
         machine
@@ -355,7 +355,7 @@ fn cloud_init_sets_up_and_asks_for_the_reboot() {
     // Met once, and not after the reboot that it asks for.
     let condition = block(&user_data, "  condition: |")
         .replace("/run/", &format!("{}/", folder.path().display()));
-    fine(sh(&condition, folder.path()));
+    fine(&sh(&condition, folder.path()));
     machine.run(&["rollback", "--all", "--yes"]);
     assert!(!sh(&condition, folder.path()).status.success());
     if let Ok(output) = Command::new("cloud-init")
@@ -363,7 +363,7 @@ fn cloud_init_sets_up_and_asks_for_the_reboot() {
         .arg(example("cloud-init/user-data"))
         .output()
     {
-        fine(output);
+        fine(&output);
     } else {
         eprintln!("skipped: cloud-init is not installed");
     }
@@ -379,7 +379,6 @@ fn block(yaml: &str, begin: &str) -> String {
     let first = lines.peek().unwrap_or_else(|| panic!("no {begin:?}"));
     let indent = first.len() - first.trim_start().len();
     let inside = lines.take_while(|line| line.len() - line.trim_start().len() >= indent);
-    inside
-        .map(|line| format!("{}\n", &line[indent..]))
-        .collect()
+    let lines: Vec<&str> = inside.map(|line| &line[indent..]).collect();
+    lines.join("\n") + "\n"
 }
