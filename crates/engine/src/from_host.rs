@@ -55,7 +55,7 @@ pub fn read(root: &Root, given: Choices) -> Result<FromHost> {
             )?;
         }
     }
-    boot_arguments(&machine, &mut overlay, &mut notes)?;
+    boot_arguments(&machine, &mut overlay, &mut notes);
     for skipped in &desired.skipped {
         let key = skipped.id.replacen('/', ".", 1);
         // What the host cannot have is no wish of it.
@@ -265,11 +265,7 @@ fn services(machine: &Machine<'_>, overlay: &mut Overlay) -> Result<()> {
 }
 
 /// The arguments of the running kernel, for those that the profile knows.
-fn boot_arguments(
-    machine: &Machine<'_>,
-    overlay: &mut Overlay,
-    notes: &mut Vec<String>,
-) -> Result<()> {
+fn boot_arguments(machine: &Machine<'_>, overlay: &mut Overlay, notes: &mut Vec<String>) {
     let line = &machine.host.kernel.cmdline;
     let wanted = boot_words(&machine.context());
     for (name, value) in &machine.resolved.profile.boot {
@@ -302,5 +298,4 @@ fn boot_arguments(
             notes.push(format!("{word}: {}", e.in_one_line()));
         }
     }
-    Ok(())
 }

@@ -25,7 +25,7 @@ const PACKAGES: [&str; 2] = [EXPORTER, "prometheus"];
 impl Programs {
     /// Those that are there, else those of the packages, which are kept below `work`.
     pub fn find_or_unpack(work: &Path) -> Result<Self> {
-        let installed = Self::of(|name| tool::find(name));
+        let installed = Self::of(tool::find);
         if let Some(programs) = installed {
             return Ok(programs);
         }

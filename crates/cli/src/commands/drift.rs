@@ -1,5 +1,6 @@
 //! `hftune drift`
 
+use std::fmt::Write as _;
 use std::time::Instant;
 
 use hftune_engine::drift;
@@ -214,11 +215,10 @@ fn check(root: &Root, dir: Option<&str>) -> Result<Answer> {
 /// A line each; where systemd reads them, with how grave it is.
 fn text(lines: &[(Level, String)]) -> String {
     let prefixed = identity::writes_to_journal();
-    lines
-        .iter()
-        .map(|(level, line)| {
-            let prefix = if prefixed { level.prefix() } else { "" };
-            format!("{prefix}{line}\n")
-        })
-        .collect()
+    let mut text = String::new();
+    for (level, line) in lines {
+        let prefix = if prefixed { level.prefix() } else { "" };
+        let _ = writeln!(text, "{prefix}{line}");
+    }
+    text
 }

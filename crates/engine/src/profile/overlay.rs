@@ -119,11 +119,10 @@ fn built_in_keys() -> Result<Vec<String>> {
 fn kept(key: &str) -> Option<toml::Value> {
     let (table, name) = key.split_once('.')?;
     Some(match (table, name) {
-        ("sysctl", _) | ("thp", _) | ("power", "governor") | ("limits", "memlock") => KEEP.into(),
-        ("boot", _) => false.into(),
+        ("sysctl" | "thp", _) | ("power", "governor") | ("limits", "memlock") => KEEP.into(),
+        ("boot", _) | ("irq" | "threads" | "rps" | "workqueue", "housekeeping") => false.into(),
         ("hugepages", "count") => 0.into(),
         ("power", "energy_bias" | "max_idle_latency_us") | ("limits", "rtprio") => (-1).into(),
-        ("irq" | "threads" | "rps" | "workqueue", "housekeeping") => false.into(),
         ("services", "off") => toml::Value::Array(Vec::new()),
         _ => return None,
     })
