@@ -45,6 +45,9 @@ fn history_tells_whether_changes_are_in_force() {
 fn units_of_a_binary_installed_by_hand_are_brought_to_the_package() {
     let machine = Machine::debian();
     machine.file(BY_HAND, "a binary\n");
+    // The folder stays.
+    machine.file(PACKAGED, "");
+    machine.remove(PACKAGED);
     let before = machine.manifest();
     let quiet = machine.run(&["setup", "--yes"]);
     assert!(!quiet.stderr.contains(TWICE), "{}", quiet.stderr);
@@ -83,6 +86,7 @@ fn units_of_a_binary_installed_by_hand_are_brought_to_the_package() {
 fn a_link_to_the_package_is_no_second_binary() {
     let machine = Machine::debian();
     machine.file(PACKAGED, "a binary\n");
+    machine.remove(BY_HAND);
     machine.link(BY_HAND, PACKAGED);
     let plan = machine.run(&["plan"]);
     assert!(!plan.stderr.contains(TWICE), "{}", plan.stderr);

@@ -29,6 +29,9 @@ impl Schemas {
         let mut validators = BTreeMap::new();
         for entry in fs::read_dir(SCHEMAS).expect("docs/schema") {
             let path = entry.expect("entry").path();
+            if path.extension().is_none_or(|ending| ending != "json") {
+                continue;
+            }
             let text = fs::read_to_string(&path).expect("a schema");
             let mut schema: Value = serde_json::from_str(&text).expect("JSON");
             let title = schema["title"].as_str().expect("a title").to_owned();

@@ -272,7 +272,8 @@ impl Authors<'_> {
         files
             .into_iter()
             .filter_map(|path| Some((root.modified(&path)?, path)))
-            .filter(|(time, _)| *time >= self.last.time)
+            // Of the second of the last run nobody knows which came first.
+            .filter(|(time, _)| *time > self.last.time)
             .max()
             .map(|(_, path)| path)
     }

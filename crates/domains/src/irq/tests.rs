@@ -224,7 +224,7 @@ fn the_unit_stops_irqbalance_only_where_the_profile_does() {
         "{beside}"
     );
     assert!(
-        beside.contains("live irq threads rps workqueue\n"),
+        beside.contains("live irq threads rps workqueue kernel\n"),
         "{beside}"
     );
 }

@@ -237,7 +237,7 @@ fn errors_name_the_file_the_line_and_what_was_expected() {
     did you mean "enabled"?
     "#);
     insta::assert_snapshot!(refused("[trp]\nx = 1\n"), @r#"
-    /etc/hftune/profile.toml:1: unknown key "trp": expected name, description, cpus, sysctl, boot, hugepages, thp, power, irq, threads, rps, workqueue, kernel, nic, vma, services, limits
+    /etc/hftune/profile.toml:1: unknown key "trp": expected name, description, cpus, sysctl, boot, hugepages, thp, power, irq, threads, rps, workqueue, kernel, nic, vma, services, limits, drift
       |
     1 | [trp]
       |  ^^^
