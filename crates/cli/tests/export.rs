@@ -72,13 +72,11 @@ fn expect(output: &Output, code: i32) -> String {
 
 /// A program of the tool that a format is for; `None`, told, where it is not installed.
 fn judge(program: &str, args: &[&str]) -> Option<Output> {
-    match Command::new(program).args(args).output() {
-        Ok(output) => Some(output),
-        Err(_) => {
-            println!("skipped: {program} is not installed");
-            None
-        }
+    let output = Command::new(program).args(args).output().ok();
+    if output.is_none() {
+        println!("skipped: {program} is not installed");
     }
+    output
 }
 
 #[track_caller]

@@ -1,6 +1,5 @@
 //! What the kernel does by itself, time and again, as far as this host has it.
 
-use hftune_model::CpuSet;
 use hftune_model::host::KernelWork;
 
 use super::facts::Facts;
@@ -25,6 +24,6 @@ pub(super) fn read(facts: &Facts<'_>) -> KernelWork {
     KernelWork {
         machine_check: machine_check.cloned(),
         ksm: facts.word("/sys/kernel/mm/ksm/run").is_some(),
-        fair_servers: CpuSet::from_iter(cpus),
+        fair_servers: cpus.collect(),
     }
 }
