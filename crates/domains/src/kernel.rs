@@ -50,12 +50,13 @@ const DOCS: &[Doc] = &[
         what: "The nanoseconds of each second that ordinary threads get on an isolated CPU where a real-time thread never \
                sleeps; 0 gives them nothing.",
         why: "Since Linux 6.12 it is this server, and no longer sysctl/kernel.sched_rt_runtime_us, that takes a CPU from a real-time \
-              thread: 50 ms in a second as soon as one ordinary thread waits there, and it starts the tick.",
+              thread: 50 ms in a second as soon as one ordinary thread waits there, and it starts the tick. Its timer interrupts \
+              each busy CPU once a second whatever runs there.",
         trade_off: "An ordinary thread that waits on that CPU, kernel threads that are bound to it among them, waits until the \
                     real-time thread sleeps: what waits for it in turn hangs. Let a real-time thread that spins sleep now and then, or \
                     leave this alone.",
         read: "saved: irq-affinity.service; live and effect: /sys/kernel/debug/sched/fair_server/cpuN/runtime of every isolated \
-               CPU. debugfs is for root alone, and closed where the kernel is locked down.",
+               CPU. debugfs is for root alone, and closed where the kernel is locked down, as it is with Secure Boot.",
         source: "kernel/sched/debug.c (sched_fair_server_write); kernel/sched/deadline.c (dl_server)",
     },
 ];
@@ -76,6 +77,14 @@ impl Domain for Kernel {
                 continue;
             };
             let files = files(doc, cx);
+            if doc.id == DOCS[2].id && locked_down(cx) {
+                desired.skipped.push(Skipped::not_applicable(
+                    doc.id,
+                    "the kernel is locked down (Secure Boot), which closes debugfs: the server stays, and with it an \
+                     interrupt or two in a second on each busy CPU",
+                ));
+                continue;
+            }
             if files.is_empty() {
                 desired.skipped.push(absent(doc, cx));
                 continue;
@@ -158,23 +167,26 @@ fn absent(doc: &Doc, cx: &Context<'_>) -> Skipped {
             cx,
         ),
         "kernel/ksm_run" => rps::absent(doc.id, KSM, "this kernel is built without KSM", cx),
-        _ if kernel
-            .version()
-            .is_some_and(|version| version < FAIR_SERVER_SINCE) =>
-        {
-            Skipped::not_applicable(
+        _ => match kernel.version() {
+            Some(version) if version >= FAIR_SERVER_SINCE => Skipped::unknown(
+                doc.id,
+                format!(
+                    "{FAIR_SERVER} is not to be seen: debugfs is for root, and is mounted by sys-kernel-debug.mount"
+                ),
+            ),
+            Some(_) => Skipped::not_applicable(
                 doc.id,
                 "this kernel has no server for ordinary threads: it came with Linux 6.12",
-            )
-        }
-        _ => Skipped::unknown(
-            doc.id,
-            format!(
-                "{FAIR_SERVER} is not to be seen: debugfs is for root, is mounted by sys-kernel-debug.mount, and is closed in a \
-                 locked-down kernel"
             ),
-        ),
+            None => Skipped::not_applicable(doc.id, "no kernel runs here"),
+        },
     }
+}
+
+/// Whether the kernel is locked down, as with Secure Boot: debugfs is closed then, and only the owner of the machine may open it.
+fn locked_down(cx: &Context<'_>) -> bool {
+    let lockdown = cx.host.kernel.lockdown.as_deref();
+    lockdown.is_some_and(|mode| mode != "none")
 }
 
 /// Whether all these files hold a value.
@@ -257,8 +269,16 @@ mod tests {
             }
         });
         // Since 6.12 every kernel has them: that none is seen is no proof that there is none.
-        with_split(&host("6.12.3"), &all_off(), ("0-1", "2-7"), |cx| {
+        let mut host = host("6.12.3");
+        with_split(&host, &all_off(), ("0-1", "2-7"), |cx| {
             assert_eq!(Kernel.desire(cx).skipped[0].verdict, Verdict::Unknown);
+        });
+        host.kernel_work.fair_servers = CpuSet::parse_list("0-7", None).unwrap();
+        host.kernel.lockdown = Some("integrity".to_owned());
+        with_split(&host, &all_off(), ("0-1", "2-7"), |cx| {
+            let skipped = &Kernel.desire(cx).skipped[0];
+            assert_eq!(skipped.verdict, Verdict::NotApplicable);
+            assert!(skipped.reason.contains("locked down"), "{skipped:?}");
         });
     }
 
