@@ -50,7 +50,6 @@ const SCENARIOS: &[Scenario] = &[
     ("lab main", lab::run_main),
     ("lab bls", lab::run_bls),
     ("lab nic", lab::run_nic),
-    ("lab package", lab::run_package),
 ];
 
 /// Runs every step even if one fails, so that one run shows all there is to mend.

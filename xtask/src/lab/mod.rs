@@ -177,15 +177,6 @@ pub fn run_bls() -> Result<ExitCode> {
     })
 }
 
-/// Runs the scenario of the package with a freshly built hftune, as `cargo xtask test` does.
-pub fn run_package() -> Result<ExitCode> {
-    run(Args {
-        job: Job::Package {
-            binary: Binary { binary: None },
-        },
-    })
-}
-
 /// Runs the scenario of the network ports with a freshly built hftune, as `cargo xtask test` does.
 pub fn run_nic() -> Result<ExitCode> {
     run(Args {

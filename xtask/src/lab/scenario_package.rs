@@ -73,7 +73,9 @@ fn host(scenario: &Scenario) -> Result<Host> {
     let control = scenario.control();
     Ok(Host {
         disk: snapshot::everything(control)?,
-        units: control.read("systemctl list-unit-files --no-legend --no-pager")?,
+        // After a reload of all units, on an emulated CPU, systemd takes longer than the usual 25 s to answer.
+        units: control
+            .read("SYSTEMD_BUS_TIMEOUT=200s systemctl list-unit-files --no-legend --no-pager")?,
         packages: control.read("dpkg-query --show")?,
     })
 }
