@@ -87,7 +87,7 @@ const ROWS: &[Row] = &[
     },
 ];
 
-/// What hft-max adds to hft, one by one.
+/// What hft-max adds to hft, one by one; and hft without what matters most on newer kernels.
 const EACH: &[Row] = &[
     Row {
         name: "hft and skew_tick",
@@ -114,8 +114,8 @@ const EACH: &[Row] = &[
         how: How::HftAnd("[kernel]\nksm_run = 0\n"),
     },
     Row {
-        name: "hft and fair_server_runtime",
-        how: How::HftAnd("[kernel]\nfair_server_runtime = 0\n"),
+        name: "hft without fair_server_runtime",
+        how: How::HftAnd("[kernel]\nfair_server_runtime = -1\n"),
     },
 ];
 
