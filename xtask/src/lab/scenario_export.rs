@@ -207,9 +207,10 @@ fn with_tuned(image: &Image, binary: &Path, logs: &Path) -> Result<(Snapshot, bo
         "tuned-adm verify: {:?}: {}{}",
         settled.code, settled.stdout, settled.stderr
     ));
+    // tuned takes every word of systemctl for an error, and knows no state "masked", which irqbalance is in.
     let log = scenario
         .control()
-        .read("grep -E 'ERROR' /var/log/tuned/tuned.log || :")?;
+        .read("grep ERROR /var/log/tuned/tuned.log | grep -v irqbalance || :")?;
     scenario
         .checks
         .equal("errors in tuned's log", log.trim(), "");
