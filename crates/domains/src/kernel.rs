@@ -77,14 +77,6 @@ impl Domain for Kernel {
                 continue;
             };
             let files = files(doc, cx);
-            if doc.id == DOCS[2].id && locked_down(cx) {
-                desired.skipped.push(Skipped::not_applicable(
-                    doc.id,
-                    "the kernel is locked down (Secure Boot), which closes debugfs: the server stays, and with it an \
-                     interrupt or two in a second on each busy CPU",
-                ));
-                continue;
-            }
             if files.is_empty() {
                 desired.skipped.push(absent(doc, cx));
                 continue;
@@ -136,7 +128,7 @@ fn wanted(doc: &Doc, cx: &Context<'_>) -> Option<String> {
     (value >= 0 && !cx.cpus.isolated.is_empty()).then(|| value.to_string())
 }
 
-/// The files of a setting that this host has.
+/// The files of a setting that this host has and that can be written.
 fn files(doc: &Doc, cx: &Context<'_>) -> Vec<String> {
     let work = &cx.host.kernel_work;
     match doc.id {
@@ -147,6 +139,7 @@ fn files(doc: &Doc, cx: &Context<'_>) -> Vec<String> {
             .collect(),
         "kernel/ksm_run" if work.ksm => vec![KSM.to_owned()],
         "kernel/ksm_run" => Vec::new(),
+        _ if locked_down(cx) => Vec::new(),
         _ => work
             .fair_servers
             .intersection(&cx.cpus.isolated)
@@ -168,17 +161,22 @@ fn absent(doc: &Doc, cx: &Context<'_>) -> Skipped {
         ),
         "kernel/ksm_run" => rps::absent(doc.id, KSM, "this kernel is built without KSM", cx),
         _ => match kernel.version() {
-            Some(version) if version >= FAIR_SERVER_SINCE => Skipped::unknown(
+            None => Skipped::not_applicable(doc.id, "no kernel runs here"),
+            Some(version) if version < FAIR_SERVER_SINCE => Skipped::not_applicable(
+                doc.id,
+                "this kernel has no server for ordinary threads: it came with Linux 6.12",
+            ),
+            Some(_) if locked_down(cx) => Skipped::not_applicable(
+                doc.id,
+                "the kernel is locked down (Secure Boot), which closes debugfs: the server stays, and with it an interrupt or \
+                 two in a second on each busy CPU",
+            ),
+            Some(_) => Skipped::unknown(
                 doc.id,
                 format!(
                     "{FAIR_SERVER} is not to be seen: debugfs is for root, and is mounted by sys-kernel-debug.mount"
                 ),
             ),
-            Some(_) => Skipped::not_applicable(
-                doc.id,
-                "this kernel has no server for ordinary threads: it came with Linux 6.12",
-            ),
-            None => Skipped::not_applicable(doc.id, "no kernel runs here"),
         },
     }
 }
