@@ -1,11 +1,13 @@
 //! Watching for drift: the timer that verifies, and the service that it starts.
 
+use std::path::Path;
+
 use hftune_model::Result;
 use hftune_model::finding::{Proof, Proofs};
 use hftune_model::setting::{Artifact, Doc, Setting, When};
 use hftune_sys::Reader;
 
-use crate::unit::{HARDENING, HEADER, UNITS, escape};
+use crate::unit::{HARDENING, HEADER, UNITS, against_file, escape};
 use crate::{Context, Desired, Domain};
 
 /// The one instance.
@@ -157,13 +159,8 @@ impl Domain for Drift {
 
 fn saved(cx: &Context<'_>, reader: &Reader<'_>) -> Proof {
     for (path, wanted) in [(service_path(), service(cx)), (timer_path(), timer(cx))] {
-        match reader.text(&path) {
-            Ok(text) if text.trim() == wanted.trim() => {}
-            Ok(_) => return Proof::Differs(format!("{path} is not as hftune writes it")),
-            Err(e) if e.kind == hftune_model::Kind::Missing => {
-                return Proof::Differs(format!("{path} is missing"));
-            }
-            Err(e) => return Proof::Unknown(e.to_string()),
+        if let Some(proof) = against_file(Path::new(&path), &wanted, cx, reader) {
+            return proof;
         }
     }
     if reader.link_target(link_path()).is_none() {

@@ -137,28 +137,35 @@ impl Service<'_> {
 
     /// Whether it will run at the next boot: its file is as rendered, its link is there, and nothing masks it.
     pub fn saved(&self, cx: &Context<'_>, reader: &Reader<'_>) -> Proof {
-        let path = self.path();
         // Thousands of interrupts ask for one unit.
-        match reader.text(&path) {
-            Err(e) if e.kind == Kind::Missing => {
-                return Proof::Differs(format!("{} is missing", path.display()));
-            }
-            Err(e) => return Proof::Unknown(e.to_string()),
-            Ok(text) if text.trim() != self.render(cx).trim() => {
-                let path = path.display();
-                return Proof::Differs(match other_binary(&text, cx) {
-                    Some(other) => {
-                        format!("{path} calls {other}, not {}", cx.binary.display())
-                    }
-                    None => format!("{path} is not as hftune writes it"),
-                });
-            }
-            Ok(_) => {}
+        if let Some(proof) = against_file(&self.path(), &self.render(cx), cx, reader) {
+            return proof;
         }
         if reader.link_target(self.enabling_link()).is_none() {
             return Proof::Differs(format!("{} is not enabled", self.name));
         }
         Proof::Holds(format!("{} enabled", self.name))
+    }
+}
+
+/// What speaks against the file of a unit: that it is missing, unreadable, or not as rendered. Nothing where it is as it is to be.
+pub(crate) fn against_file(
+    path: &Path,
+    rendered: &str,
+    cx: &Context<'_>,
+    reader: &Reader<'_>,
+) -> Option<Proof> {
+    let shown = path.display();
+    match reader.text(path) {
+        Err(e) if e.kind == Kind::Missing => Some(Proof::Differs(format!("{shown} is missing"))),
+        Err(e) => Some(Proof::Unknown(e.to_string())),
+        Ok(text) if text.trim() != rendered.trim() => {
+            Some(Proof::Differs(match other_binary(&text, cx) {
+                Some(other) => format!("{shown} calls {other}, not {}", cx.binary.display()),
+                None => format!("{shown} is not as hftune writes it"),
+            }))
+        }
+        Ok(_) => None,
     }
 }
 
