@@ -139,13 +139,7 @@ fn a_tree_is_tuned_for_the_recorded_server_and_given_back() {
     let (_folder, reference) = reference();
     let machine = image();
     let before = machine.manifest();
-    let script = format!(
-        "{} {} {}",
-        example("tree/tune-tree.sh").display(),
-        machine.root().display(),
-        reference.display()
-    );
-    fine(&sh(&script, &binaries()));
+    fine(&tune_tree(&machine, &reference));
     tuned(&machine);
     assert!(machine.read(KARGS).contains(ISOLCPUS));
     for kernel in ["/proc", "/sys"] {
@@ -162,19 +156,24 @@ fn a_tree_is_tuned_for_the_recorded_server_and_given_back() {
     machine.assert_is(&before);
 }
 
-#[test]
-fn a_tree_whose_proc_is_mounted_is_refused() {
-    let (_folder, reference) = reference();
-    let machine = image();
-    machine.file("/proc/cmdline", "of the machine that builds\n");
-    let before = machine.manifest();
+/// The example that sets up a tree, on this one.
+fn tune_tree(machine: &Machine, reference: &Path) -> Output {
     let script = format!(
         "{} {} {}",
         example("tree/tune-tree.sh").display(),
         machine.root().display(),
         reference.display()
     );
-    let output = sh(&script, &binaries());
+    sh(&script, &binaries())
+}
+
+#[test]
+fn a_tree_whose_proc_is_mounted_is_refused() {
+    let (_folder, reference) = reference();
+    let machine = image();
+    machine.file("/proc/cmdline", "of the machine that builds\n");
+    let before = machine.manifest();
+    let output = tune_tree(&machine, &reference);
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("unmount it first"));
     machine.assert_is(&before);
@@ -186,13 +185,7 @@ fn a_tree_that_nobody_knows_how_to_boot_fails_the_build() {
     let (_folder, reference) = reference();
     let machine = image();
     fs::remove_dir_all(machine.path("/usr/lib/bootc")).expect("remove");
-    let script = format!(
-        "{} {} {}",
-        example("tree/tune-tree.sh").display(),
-        machine.root().display(),
-        reference.display()
-    );
-    let output = sh(&script, &binaries());
+    let output = tune_tree(&machine, &reference);
     assert!(!output.status.success());
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("boot/isolcpus"), "{said}");
