@@ -26,6 +26,9 @@ const COUNTED_BOOT_CAP: Duration = Duration::from_secs(540);
 /// Added to a reboot: services are stopped first.
 const SHUTDOWN_CAP: Duration = Duration::from_secs(90);
 
+/// Nothing that prepares a guest takes longer to go down in good order.
+pub const SHUTDOWN: Duration = Duration::from_secs(120);
+
 /// How a guest is started.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {

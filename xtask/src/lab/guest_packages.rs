@@ -2,8 +2,12 @@
 
 use super::apt_private::PrivateApt;
 use super::apt_sources;
-use super::guest::Guest;
+use super::guest::{Guest, Options, SHUTDOWN};
+use super::image::Image;
+use super::machine::Clock;
+use super::ports::Ports;
 use super::recipe::SUITE;
+use crate::progress::say;
 use crate::skip::skip;
 use crate::tool;
 use anyhow::Result;
@@ -19,8 +23,31 @@ pub enum From {
     Backports,
 }
 
+/// A copy of an image, kept in `folder`, with packages installed and what a shell line made of them.
+pub fn image(
+    image: &Image,
+    from: From,
+    packages: &[&str],
+    then: &str,
+    folder: &Path,
+) -> Result<Image> {
+    say(format!("installing {} in a guest", packages.join(", ")));
+    fs::create_dir_all(folder)?;
+    let copy = image.copied(folder)?;
+    let options = Options {
+        keep_changes: true,
+        clock: Clock::Host,
+        ports: Ports::OfEveryScenario,
+    };
+    let guest = Guest::boot(&copy, folder, options)?;
+    install(&guest, from, packages, folder)?;
+    guest.control().read(then)?;
+    guest.power_off(SHUTDOWN)?;
+    Ok(copy)
+}
+
 /// Installs packages, and whatever of their dependencies the guest lacks. `folder` takes the logs, and the packages for a while.
-pub fn install(guest: &Guest, from: From, packages: &[&str], folder: &Path) -> Result<()> {
+fn install(guest: &Guest, from: From, packages: &[&str], folder: &Path) -> Result<()> {
     let control = guest.control();
     let status = folder.join("status");
     control.get("/var/lib/dpkg/status", &status)?;

@@ -7,7 +7,7 @@ mod table;
 pub mod tuned;
 
 use super::control::Control;
-use super::guest::{Guest, Options};
+use super::guest::{Guest, Options, SHUTDOWN};
 use super::image::Image;
 use super::machine::Clock;
 use super::measure::MEASURED;
@@ -17,7 +17,6 @@ use anyhow::{Result, ensure};
 use counts::Window;
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 /// Windows with a loop on each CPU, and how long each is in guest seconds.
 const WINDOWS: u32 = 3;
@@ -25,9 +24,6 @@ const SECONDS: u32 = 20;
 
 /// Guest time after a boot in which services come to rest.
 const SETTLE: u32 = 30;
-
-/// Nothing that prepares a guest takes longer.
-const SHUTDOWN: Duration = Duration::from_secs(120);
 
 /// The kernel that the guests boot.
 #[derive(Clone, Copy, PartialEq, Eq)]
