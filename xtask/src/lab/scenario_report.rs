@@ -7,7 +7,7 @@ use super::machine::Clock;
 use super::ports::Ports;
 use crate::progress::say;
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use hftune_model::jitter::Jitter;
 use std::path::Path;
 
 /// One of the CPUs that the built-in profile isolates on the lab's machine: the emulator lets its CPUs take turns, so that loops on
@@ -70,14 +70,10 @@ fn jitter(control: &Control, name: &str) -> Result<f64> {
     let file = format!("/root/{name}.json");
     control.read(&format!("sleep {SETTLE}"))?;
     control.read_slowly(&format!("{JITTER} > {file}"))?;
-    let json: Value = serde_json::from_str(&control.read(&format!("cat {file}"))?)?;
-    let causes = json["cpus"][0]["causes"].as_array().context("the causes")?;
-    let mut of_kernel = causes.iter().filter(|cause| {
-        let name = cause["cause"].as_str().unwrap_or_default();
-        !name.starts_with("no kernel event") && name != "not traced"
-    });
+    let measured: Jitter = serde_json::from_str(&control.read(&format!("cat {file}"))?)?;
+    let cpu = measured.cpus.first().context("no CPU was measured")?;
+    ensure!(cpu.traced.is_some(), "the kernel was not traced");
+    let of_kernel = cpu.causes.iter().filter(|cause| cause.is_of_kernel());
     // The sum of none is -0.
-    of_kernel.try_fold(0.0, |sum, cause| {
-        Ok(sum + cause["lost_ns"].as_f64().context("time lost")?)
-    })
+    Ok(of_kernel.fold(0.0, |lost, cause| lost + cause.lost_ns))
 }
