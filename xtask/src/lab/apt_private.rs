@@ -24,6 +24,12 @@ pub fn apt_get() -> Command {
     command
 }
 
+/// Installs packages out of the machine's own sources, whose lists are fetched anew.
+pub fn apt_install(packages: &[&str], log: &Path) -> Result<()> {
+    tool::run_logged(apt_get().arg("update"), log)?;
+    tool::run_logged(apt_get().arg("install").args(packages), log)
+}
+
 /// A folder of sources and package lists.
 pub struct PrivateApt {
     folder: PathBuf,

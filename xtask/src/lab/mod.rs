@@ -44,9 +44,10 @@ mod tuned_state;
 use crate::skip::skip;
 use crate::{dist, static_build, workspace};
 use anyhow::{Context, Result};
-pub use apt_private::{PrivateApt, apt_get};
+pub use apt_private::{PrivateApt, apt_get, apt_install};
 pub use checks::Checks;
 use clap::Subcommand;
+pub use guest::free_port;
 use image::{Image, Menu};
 use machine::Clock;
 pub use snapshot::Snapshot;
@@ -199,63 +200,48 @@ pub fn run(args: Args) -> Result<ExitCode> {
     match args.job {
         Job::Main {
             stock_only: true, ..
-        } => {
-            let image = prepare(Menu::GrubCfg, &root)?;
-            let logs = root.join("stock");
-            let all_held = guest::with_one_retry(&logs, || scenario_stock::run(&image, &logs))?;
-            Ok(judge(all_held))
-        }
+        } => scenario(&root, "stock", Menu::GrubCfg, scenario_stock::run),
         Job::Main { binary, .. } => {
             let binary = binary.get()?;
-            let image = prepare(Menu::GrubCfg, &root)?;
-            let logs = root.join("main");
-            let all_held =
-                guest::with_one_retry(&logs, || scenario_main::run(&image, &binary, &logs))?;
-            Ok(judge(all_held))
+            scenario(&root, "main", Menu::GrubCfg, |image, logs| {
+                scenario_main::run(image, &binary, logs)
+            })
         }
         Job::Bls { binary } => {
             let binary = binary.get()?;
-            let image = prepare(Menu::Entries, &root)?;
-            let logs = root.join("bls");
-            let all_held =
-                guest::with_one_retry(&logs, || scenario_bls::run(&image, &binary, &logs))?;
-            Ok(judge(all_held))
+            scenario(&root, "bls", Menu::Entries, |image, logs| {
+                scenario_bls::run(image, &binary, logs)
+            })
         }
         Job::Package { binary } => {
             let binary = binary.get()?;
-            let logs = root.join("package");
             let (deb, newer) = debs(&binary, &root.join("debs"))?;
             let packages = scenario_package::Packages {
                 deb: &deb,
                 newer: &newer,
                 newer_version: NEWER,
             };
-            let image = prepare(Menu::GrubCfg, &root)?;
-            let all_held =
-                guest::with_one_retry(&logs, || scenario_package::run(&image, &packages, &logs))?;
-            Ok(judge(all_held))
+            scenario(&root, "package", Menu::GrubCfg, |image, logs| {
+                scenario_package::run(image, &packages, logs)
+            })
         }
         Job::Nic { binary } => {
             let binary = binary.get()?;
-            let image = prepare(Menu::GrubCfg, &root)?;
-            let logs = root.join("nic");
-            let all_held = guest::with_one_retry(&logs, || nic::run(&image, &binary, &logs))?;
-            Ok(judge(all_held))
+            scenario(&root, "nic", Menu::GrubCfg, |image, logs| {
+                nic::run(image, &binary, logs)
+            })
         }
         Job::Fleet { binary } => {
             let binary = fs::canonicalize(binary.get()?)?;
-            let image = prepare(Menu::GrubCfg, &root)?;
-            let logs = root.join("fleet");
-            let all_held = guest::with_one_retry(&logs, || fleet::run(&image, &binary, &logs))?;
-            Ok(judge(all_held))
+            scenario(&root, "fleet", Menu::GrubCfg, |image, logs| {
+                fleet::run(image, &binary, logs)
+            })
         }
         Job::Power { cuts, binary } => {
             let binary = binary.get()?;
-            let image = prepare(Menu::GrubCfg, &root)?;
-            let logs = root.join("power");
-            let all_held =
-                guest::with_one_retry(&logs, || power::run(&image, &binary, &logs, cuts))?;
-            Ok(judge(all_held))
+            scenario(&root, "power", Menu::GrubCfg, |image, logs| {
+                power::run(image, &binary, logs, cuts)
+            })
         }
         Job::Quiet {
             rows,
@@ -264,40 +250,32 @@ pub fn run(args: Args) -> Result<ExitCode> {
             binary,
         } => {
             let binary = binary.get()?;
-            let image = prepare(Menu::GrubCfg, &root)?;
-            let kernel = if newer_kernel {
-                quiet::Kernel::Backports
+            let (kernel, of_kernel) = if newer_kernel {
+                (quiet::Kernel::Backports, "-newer-kernel")
             } else {
-                quiet::Kernel::Release
+                (quiet::Kernel::Release, "")
             };
-            let logs = root.join(format!(
-                "quiet{}{}",
-                if newer_kernel { "-newer-kernel" } else { "" },
-                if each { "-each" } else { "" }
-            ));
+            let name = format!("quiet{of_kernel}{}", if each { "-each" } else { "" });
             let asked = quiet::Wanted {
                 kernel,
                 only: &rows,
                 each,
             };
-            let met = guest::with_one_retry(&logs, || quiet::run(&image, &asked, &binary, &logs))?;
-            Ok(judge(met))
+            scenario(&root, &name, Menu::GrubCfg, |image, logs| {
+                quiet::run(image, &asked, &binary, logs)
+            })
         }
         Job::Report { binary } => {
             let binary = binary.get()?;
-            let image = prepare(Menu::GrubCfg, &root)?;
-            let logs = root.join("report");
-            let fewer =
-                guest::with_one_retry(&logs, || scenario_report::run(&image, &binary, &logs))?;
-            Ok(judge(fewer))
+            scenario(&root, "report", Menu::GrubCfg, |image, logs| {
+                scenario_report::run(image, &binary, logs)
+            })
         }
         Job::Export { binary } => {
             let binary = binary.get()?;
-            let image = prepare(Menu::GrubCfg, &root)?;
-            let logs = root.join("export");
-            let all_held =
-                guest::with_one_retry(&logs, || scenario_export::run(&image, &binary, &logs))?;
-            Ok(judge(all_held))
+            scenario(&root, "export", Menu::GrubCfg, |image, logs| {
+                scenario_export::run(image, &binary, logs)
+            })
         }
         Job::Image => {
             prepare(Menu::GrubCfg, &root)?;
@@ -349,10 +327,19 @@ fn prepare(menu: Menu, logs: &Path) -> Result<Image> {
     image::ensure(menu, logs)
 }
 
-fn judge(all_held: bool) -> ExitCode {
-    if all_held {
+/// Runs a scenario in a folder of its own, once more where a boot stalls; it succeeds where all that was asserted held.
+fn scenario(
+    root: &Path,
+    name: &str,
+    menu: Menu,
+    mut run: impl FnMut(&Image, &Path) -> Result<bool>,
+) -> Result<ExitCode> {
+    let image = prepare(menu, root)?;
+    let logs = root.join(name);
+    let all_held = guest::with_one_retry(&logs, || run(&image, &logs))?;
+    Ok(if all_held {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
-    }
+    })
 }

@@ -6,6 +6,7 @@ mod programs;
 mod questions;
 
 use crate::child::OwnedChild;
+use crate::lab::free_port;
 use crate::progress::say;
 use crate::tool::{self, Answer};
 use crate::workspace;
@@ -13,7 +14,7 @@ use anyhow::{Context, Result, bail, ensure};
 use programs::Programs;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
@@ -240,12 +241,6 @@ fn get(address: &str, path: &str) -> Result<String> {
         Some((head, body)) if head.starts_with("HTTP/1.0 200") => Ok(body.to_owned()),
         _ => bail!("it answers: {}", answer.lines().next().unwrap_or_default()),
     }
-}
-
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-        .local_addr()?
-        .port())
 }
 
 fn text(path: &Path) -> Result<&str> {

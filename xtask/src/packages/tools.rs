@@ -1,6 +1,6 @@
 //! The tools of two distributions, installed with apt where they are missing.
 
-use crate::lab::apt_get;
+use crate::lab::apt_install;
 use crate::progress::say;
 use crate::skip::skip;
 use crate::tool;
@@ -39,8 +39,7 @@ pub fn ensure(log: &Path) -> Result<()> {
         )));
     }
     say(format!("installing {} with apt", missing.join(", ")));
-    tool::run_logged(apt_get().arg("update"), log)?;
-    tool::run_logged(apt_get().arg("install").args(&missing), log)?;
+    apt_install(&missing, log)?;
     let still: Vec<&str> = self::missing().collect();
     ensure!(
         still.is_empty(),

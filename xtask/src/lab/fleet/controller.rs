@@ -1,6 +1,6 @@
 //! Ansible on this machine: an inventory of the guests, and the playbooks of the collection.
 
-use crate::lab::apt_private::apt_get;
+use crate::lab::apt_private::apt_install;
 use crate::lab::checks::Checks;
 use crate::lab::control::Address;
 use crate::lab::guest::free_port;
@@ -61,9 +61,7 @@ pub fn ensure(logs: &Path) -> Result<()> {
         )));
     }
     say(format!("installing {PACKAGE} with apt"));
-    let log = logs.join("packages.log");
-    tool::run_logged(apt_get().arg("update"), &log)?;
-    tool::run_logged(apt_get().args(["install", PACKAGE]), &log)
+    apt_install(&[PACKAGE], &logs.join("packages.log"))
 }
 
 impl Controller {
