@@ -38,7 +38,10 @@ fn with_tuned() -> Machine {
          mask=${f:cpulist2hex:${f:cpulist_unpack:${rest}}}\n\
          tmp=${f:exec:mktemp:-d}\n\n\
          [sysctl]\nvm.swappiness=1\nvm.nr_hugepages=512\n\n\
-         [sysfs]\n/sys/devices/virtual/workqueue/cpumask=${mask}\n/sys/kernel/mm/ksm/run=2\n\n\
+         [sysfs]\n/sys/devices/virtual/workqueue/cpumask=${mask}\n/sys/kernel/mm/ksm/run=2\n\
+         /sys/devices/system/machinecheck/machinecheck*/ignore_ce=1\n\
+         /sys/devices/system/machinecheck/machinecheck*/check_interval=0\n\
+         /sys/kernel/mm/ksm/sleep_millisecs=99\n\n\
          [scheduler]\nisolated_cores=${isolated_cores}\ngroup.x=0:f:2:*:x\n\n\
          [irqbalance]\nbanned_cpus=${isolated_cores}\n\n\
          [service]\nservice.cups=stop,disable\nservice.foo=start\n\n\
@@ -91,6 +94,9 @@ fn a_profile_of_tuned_becomes_one_of_hftune() {
         ("threads", "housekeeping", "true"),
         ("workqueue", "housekeeping", "true"),
         ("rps", "housekeeping", "false"),
+        ("kernel", "ksm_run", "2"),
+        ("kernel", "check_interval", "0"),
+        ("kernel", "fair_server_runtime", "-1"),
         ("services", "off", "[\"cups.service\"]"),
         ("boot", "isolcpus", "\"managed_irq,domain,{isolated}\""),
         ("boot", "irqaffinity", "\"{housekeeping}\""),
@@ -129,19 +135,23 @@ fn a_profile_of_tuned_becomes_one_of_hftune() {
             "function exec",
         ),
         (
-            "/etc/tuned/mine/tuned.conf:18: [sysfs] /sys/kernel/mm/ksm/run=2",
+            "/etc/tuned/mine/tuned.conf:19: [sysfs] /sys/devices/system/machinecheck/machinecheck*/ignore_ce=1",
+            "kernel.check_interval = 0",
+        ),
+        (
+            "/etc/tuned/mine/tuned.conf:21: [sysfs] /sys/kernel/mm/ksm/sleep_millisecs=99",
             "no word",
         ),
         (
-            "/etc/tuned/mine/tuned.conf:22: [scheduler] group.x=",
+            "/etc/tuned/mine/tuned.conf:25: [scheduler] group.x=",
             "priorities",
         ),
         (
-            "/etc/tuned/mine/tuned.conf:29: [service] service.foo=start",
+            "/etc/tuned/mine/tuned.conf:32: [service] service.foo=start",
             "starts none",
         ),
         (
-            "/etc/tuned/mine/tuned.conf:36: [net] wake_on_lan=d",
+            "/etc/tuned/mine/tuned.conf:39: [net] wake_on_lan=d",
             "no word",
         ),
         ("[script] script=/etc/tuned/mine/script.sh", "no scripts"),
@@ -200,6 +210,8 @@ fn a_host_becomes_a_profile_that_changes_little() {
         "isolcpus = false\n",
         "count = 0\n",
         "off = []\n",
+        // This kernel has no server for ordinary threads.
+        "fair_server_runtime = -1\n",
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }
@@ -227,8 +239,16 @@ fn a_host_that_isolates_cpus_keeps_its_split() {
         "/proc/cmdline",
         "root=UUID=1 ro isolcpus=domain,4-7 nohz_full=4-7 quiet\n",
     );
+    machine.file("/proc/sys/kernel/osrelease", "6.12.0-55.el10\n");
+    for cpu in 0..8 {
+        machine.file(
+            &format!("/sys/kernel/debug/sched/fair_server/cpu{cpu}/runtime"),
+            "50000000\n",
+        );
+    }
     let answer = machine.run(&["profile", "new", "--from-host"]).expect(0);
     for line in [
+        "fair_server_runtime = 50000000\n",
         "housekeeping = \"0-3\"\n",
         "isolcpus = \"domain,{isolated}\"\n",
         "rcu_nocbs = false\n",

@@ -60,7 +60,7 @@ pub fn read(root: &Root, given: Choices) -> Result<FromHost> {
         let key = skipped.id.replacen('/', ".", 1);
         // What the host cannot have is no wish of it.
         if overlay.get(&key).is_none()
-            && ["sysctl.", "boot."]
+            && ["sysctl.", "boot.", "kernel."]
                 .iter()
                 .any(|table| key.starts_with(table))
         {
@@ -168,6 +168,13 @@ fn take(
             None => keep("power.energy_bias", "the CPUs have several"),
         },
         ("power", _) => keep("power.max_idle_latency_us", "deeper idle states are on"),
+        ("kernel", name) => {
+            let key = format!("kernel.{name}");
+            match held.and_then(|value| value.parse::<i64>().ok()) {
+                Some(number) => overlay.set(&key, number, "")?,
+                None => keep(&key, "the CPUs have several"),
+            }
+        }
         ("hugepages", _) => huge_pages(machine, overlay, done)?,
         ("irq" | "threads" | "rps" | "workqueue", _) => {
             keep(

@@ -19,6 +19,7 @@ pub(super) const OF_EVERY_SECTION: &[&str] = &[
 ];
 
 const THP: &str = "/sys/kernel/mm/transparent_hugepage/";
+const MACHINE_CHECK: &str = "/sys/devices/system/machinecheck/";
 
 /// A word of the command line, and the option that it is of.
 struct Word {
@@ -155,8 +156,43 @@ impl Import<'_> {
             self.set(unit, option, "power.governor", value);
         } else if path.ends_with("/queues/rx-*/rps_cpus") || path.ends_with("/queues/*/rps_cpus") {
             self.housekeeping_mask(unit, option, "rps.housekeeping", &value);
+        } else if path == "/sys/kernel/mm/ksm/run" {
+            self.kernel_work(unit, option, "kernel.ksm_run", &value);
+        } else if let Some(file) = path.strip_prefix(MACHINE_CHECK) {
+            self.machine_check(unit, option, file, &value);
         } else {
             self.leave(unit, option, "the profile has no word for this file");
+        }
+    }
+
+    /// The kernel has one `check_interval` for all CPUs, whichever device it is written to.
+    fn machine_check(&mut self, unit: &Unit, option: &Opt, file: &str, value: &str) {
+        match file.rsplit('/').next() {
+            Some("check_interval") => {
+                self.kernel_work(unit, option, "kernel.check_interval", value);
+            }
+            Some("ignore_ce") => self.leave(
+                unit,
+                option,
+                "hftune ends the timer of it only (kernel.check_interval = 0), so that corrected errors are still told",
+            ),
+            _ => self.leave(unit, option, "the profile has no word for this file"),
+        }
+    }
+
+    /// A number of the section `[kernel]`, which hftune applies where CPUs are isolated.
+    fn kernel_work(&mut self, unit: &Unit, option: &Opt, key: &str, value: &str) {
+        // The kernel takes numbers of any base here; tuned's profiles write decimal ones.
+        match value.parse::<i64>() {
+            Ok(number) if number >= 0 && self.isolated.is_some() => {
+                self.set(unit, option, key, number);
+            }
+            Ok(number) if number >= 0 => self.leave(
+                unit,
+                option,
+                "hftune sets it where CPUs are isolated, and this profile isolates none",
+            ),
+            _ => self.leave(unit, option, format!("\"{value}\" is no number from 0 up")),
         }
     }
 

@@ -122,7 +122,9 @@ fn kept(key: &str) -> Option<toml::Value> {
         ("sysctl" | "thp", _) | ("power", "governor") | ("limits", "memlock") => KEEP.into(),
         ("boot", _) | ("irq" | "threads" | "rps" | "workqueue", "housekeeping") => false.into(),
         ("hugepages", "count") => 0.into(),
-        ("power", "energy_bias" | "max_idle_latency_us") | ("limits", "rtprio") => (-1).into(),
+        ("power", "energy_bias" | "max_idle_latency_us") | ("limits", "rtprio") | ("kernel", _) => {
+            (-1).into()
+        }
         ("services", "off") => toml::Value::Array(Vec::new()),
         _ => return None,
     })
