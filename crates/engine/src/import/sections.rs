@@ -182,7 +182,6 @@ impl Import<'_> {
 
     /// A number of the section `[kernel]`, which hftune applies where CPUs are isolated.
     fn kernel_work(&mut self, unit: &Unit, option: &Opt, key: &str, value: &str) {
-        // The kernel takes numbers of any base here; tuned's profiles write decimal ones.
         match value.parse::<i64>() {
             Ok(number) if number >= 0 && self.isolated.is_some() => {
                 self.set(unit, option, key, number);
