@@ -140,41 +140,35 @@ fn take(
             notes.push(format!("{}: {why}", setting.id));
         }
     };
+    // Most settings are called in the profile as their id says.
+    let key = format!("{domain}.{name}");
     let held = one_value(machine, setting);
     match (domain, name) {
-        ("sysctl", name) => {
-            let key = format!("sysctl.{name}");
-            match held {
-                Some(_) if matches!(finding.live, Proof::Holds(_)) => {
-                    keep(&key, "it has no effect on this host as it is");
-                }
-                Some(value) => match value.parse::<i64>() {
-                    Ok(number) => overlay.set(&key, number, "")?,
-                    Err(_) => overlay.set(&key, value, "")?,
-                },
-                None => keep(&key, "it has no one value on this host"),
+        ("sysctl", _) => match held {
+            Some(_) if matches!(finding.live, Proof::Holds(_)) => {
+                keep(&key, "it has no effect on this host as it is");
             }
-        }
-        ("thp", name) => match held {
-            Some(value) => overlay.set(&format!("thp.{name}"), value, "")?,
-            None => keep(&format!("thp.{name}"), "it cannot be read"),
+            Some(value) => match value.parse::<i64>() {
+                Ok(number) => overlay.set(&key, number, "")?,
+                Err(_) => overlay.set(&key, value, "")?,
+            },
+            None => keep(&key, "it has no one value on this host"),
+        },
+        ("thp", _) => match held {
+            Some(value) => overlay.set(&key, value, "")?,
+            None => keep(&key, "it cannot be read"),
         },
         ("power", "governor") => match held {
-            Some(value) => overlay.set("power.governor", value, "")?,
-            None => keep("power.governor", "the CPUs have several"),
+            Some(value) => overlay.set(&key, value, "")?,
+            None => keep(&key, "the CPUs have several"),
         },
-        ("power", "energy_bias") => match held.and_then(|value| value.parse::<i64>().ok()) {
-            Some(number) => overlay.set("power.energy_bias", number, "")?,
-            None => keep("power.energy_bias", "the CPUs have several"),
-        },
-        ("power", _) => keep("power.max_idle_latency_us", "deeper idle states are on"),
-        ("kernel", name) => {
-            let key = format!("kernel.{name}");
+        ("power", "energy_bias") | ("kernel", _) => {
             match held.and_then(|value| value.parse::<i64>().ok()) {
                 Some(number) => overlay.set(&key, number, "")?,
                 None => keep(&key, "the CPUs have several"),
             }
         }
+        ("power", _) => keep("power.max_idle_latency_us", "deeper idle states are on"),
         ("hugepages", _) => huge_pages(machine, overlay, done)?,
         ("irq" | "threads" | "rps" | "workqueue", _) => {
             keep(
@@ -187,7 +181,7 @@ fn take(
                 services(machine, overlay)?;
             }
         }
-        ("limits", name) => keep(&format!("limits.{name}"), "logins have another limit"),
+        ("limits", _) => keep(&key, "logins have another limit"),
         // Boot arguments follow; of ports and libvma the built-in profile wants nothing unasked.
         ("boot", _) => {}
         _ => notes.push(format!("{}: {}", setting.id, finding.reason)),

@@ -158,40 +158,31 @@ impl Import<'_> {
             self.housekeeping_mask(unit, option, "rps.housekeeping", &value);
         } else if path == "/sys/kernel/mm/ksm/run" {
             self.kernel_work(unit, option, "kernel.ksm_run", &value);
-        } else if let Some(file) = path.strip_prefix(MACHINE_CHECK) {
-            self.machine_check(unit, option, file, &value);
+        } else if path.starts_with(MACHINE_CHECK) && path.ends_with("/check_interval") {
+            // The kernel has one value for all CPUs, whichever device it is written to.
+            self.kernel_work(unit, option, "kernel.check_interval", &value);
+        } else if path.starts_with(MACHINE_CHECK) && path.ends_with("/ignore_ce") {
+            self.leave(
+                unit,
+                option,
+                "hftune ends the timer of it only (kernel.check_interval = 0), so that corrected errors are still told",
+            );
         } else {
             self.leave(unit, option, "the profile has no word for this file");
         }
     }
 
-    /// The kernel has one `check_interval` for all CPUs, whichever device it is written to.
-    fn machine_check(&mut self, unit: &Unit, option: &Opt, file: &str, value: &str) {
-        match file.rsplit('/').next() {
-            Some("check_interval") => {
-                self.kernel_work(unit, option, "kernel.check_interval", value);
-            }
-            Some("ignore_ce") => self.leave(
-                unit,
-                option,
-                "hftune ends the timer of it only (kernel.check_interval = 0), so that corrected errors are still told",
-            ),
-            _ => self.leave(unit, option, "the profile has no word for this file"),
-        }
-    }
-
     /// A number of the section `[kernel]`, which hftune applies where CPUs are isolated.
     fn kernel_work(&mut self, unit: &Unit, option: &Opt, key: &str, value: &str) {
-        match value.parse::<i64>() {
-            Ok(number) if number >= 0 && self.isolated.is_some() => {
-                self.set(unit, option, key, number);
-            }
-            Ok(number) if number >= 0 => self.leave(
+        let number = value.parse::<i64>().ok().filter(|number| *number >= 0);
+        match number {
+            Some(number) if self.isolated.is_some() => self.set(unit, option, key, number),
+            Some(_) => self.leave(
                 unit,
                 option,
                 "hftune sets it where CPUs are isolated, and this profile isolates none",
             ),
-            _ => self.leave(unit, option, format!("\"{value}\" is no number from 0 up")),
+            None => self.leave(unit, option, format!("\"{value}\" is no number from 0 up")),
         }
     }
 
