@@ -1,6 +1,6 @@
 //! The one list of what both packages hold.
 
-use crate::sources::{MAINTAINER, NAME, Sources, read};
+use crate::sources::{MAINTAINER, NAME, Sources, files, read};
 use crate::{completions, manual};
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
@@ -150,6 +150,17 @@ fn documents(list: &mut List, sources: &Sources) -> Result<()> {
             0o644,
             What::Licence(sources.read(name)?),
         );
+    }
+    let notices = files(&sources.notices, "")?;
+    ensure!(
+        !notices.is_empty(),
+        "{} holds no terms of what others wrote",
+        sources.notices.display()
+    );
+    for name in notices {
+        let bytes = read(&sources.notices.join(&name))?;
+        let path = format!("{doc}/third-party/{name}");
+        list.add(&path, 0o644, What::Licence(bytes));
     }
     for (folder, ending) in [("docs", ".md"), ("docs/pictures", ".svg")] {
         let names = sources.files(folder, ending)?;

@@ -44,6 +44,9 @@ struct Of {
     /// The static binary
     #[arg(long, value_name = "FILE")]
     binary: PathBuf,
+    /// The terms of what others wrote and the binary holds
+    #[arg(long, value_name = "DIR")]
+    notices: PathBuf,
     /// The checkout whose documents and profiles go into them
     #[arg(long, value_name = "DIR")]
     checkout: PathBuf,
@@ -69,10 +72,11 @@ fn main() -> Result<()> {
     }
     let of = args
         .of
-        .context("--binary, --checkout, --time and --out are needed")?;
+        .context("--binary, --notices, --checkout, --time and --out are needed")?;
     let sources = Sources {
         checkout: of.checkout,
         binary: of.binary,
+        notices: of.notices,
         version: of.version,
         time: of.time,
     };

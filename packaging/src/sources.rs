@@ -32,6 +32,8 @@ pub struct Sources {
     pub checkout: PathBuf,
     /// The static binary.
     pub binary: PathBuf,
+    /// The folder with the terms of what others wrote and the binary holds.
+    pub notices: PathBuf,
     /// The version of the packages.
     pub version: String,
     /// When every file is said to have been changed, in seconds since 1970; what makes equal input equal bytes.
@@ -47,19 +49,11 @@ impl Sources {
     /// The files of a folder of the checkout whose names end so, sorted; none where there is no such folder.
     pub fn files(&self, folder: &str, ending: &str) -> Result<Vec<String>> {
         let dir = self.checkout.join(folder);
-        if !dir.is_dir() {
-            return Ok(Vec::new());
+        if dir.is_dir() {
+            files(&dir, ending)
+        } else {
+            Ok(Vec::new())
         }
-        let mut names = Vec::new();
-        for entry in fs::read_dir(&dir).with_context(|| format!("cannot read {}", dir.display()))? {
-            let entry = entry?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if entry.file_type()?.is_file() && name.ends_with(ending) {
-                names.push(name);
-            }
-        }
-        names.sort_unstable();
-        Ok(names)
     }
 
     /// The time, in words of `strftime`.
@@ -73,4 +67,18 @@ impl Sources {
 /// The content of a file.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// The files of a folder whose names end so, sorted.
+pub fn files(dir: &Path, ending: &str) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(dir).with_context(|| format!("cannot read {}", dir.display()))? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.file_type()?.is_file() && name.ends_with(ending) {
+            names.push(name);
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
 }

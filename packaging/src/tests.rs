@@ -20,6 +20,7 @@ impl Checkout {
             "binary",
             "docs/pictures/one.svg",
             "docs/settings.md",
+            "notices/crates.txt",
             "packaging/debian/copyright",
             "packaging/debian/lintian-overrides",
             "packaging/scripts/after-installation.sh",
@@ -43,6 +44,7 @@ impl Checkout {
         Sources {
             checkout: self.0.path().to_owned(),
             binary: self.0.path().join("binary"),
+            notices: self.0.path().join("notices"),
             version: "1.2.3".to_owned(),
             time: 1_800_000_000,
         }
@@ -159,6 +161,16 @@ fn schemas_are_packaged_and_not_forgotten() {
     let schema = checkout.0.path().join("docs/schema");
     fs::rename(schema.join("verify.json"), schema.join("verify.schema")).expect("renamed");
     assert!(checkout.refused().contains("docs/schema holds no .json"));
+}
+
+/// What others wrote goes out with their terms, or not at all.
+#[test]
+fn a_binary_without_the_terms_of_others_is_refused() {
+    let checkout = Checkout::new();
+    let path = "/usr/share/doc/hftune/third-party/crates.txt";
+    assert!(has(&checkout.list(), path));
+    fs::remove_file(checkout.0.path().join("notices/crates.txt")).expect("removed");
+    assert!(checkout.refused().contains("holds no terms"));
 }
 
 /// A page in the list that `--help` does not know, or the other way round, would be somebody's stale copy.

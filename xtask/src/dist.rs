@@ -1,7 +1,7 @@
 //! `cargo xtask dist`: the deb and the rpm, in `target/dist`.
 
 use crate::progress::say;
-use crate::{packages, static_build, tool, workspace};
+use crate::{notices, packages, static_build, tool, workspace};
 use anyhow::{Context, Result};
 use clap::Args as ClapArgs;
 use std::env;
@@ -55,12 +55,16 @@ pub struct Request<'a> {
 /// Makes packages and returns their paths.
 pub fn make(request: &Request) -> Result<Vec<PathBuf>> {
     say("making packages");
+    let notices = workspace::target_dir()?.join("notices");
+    notices::write(&notices)?;
     let mut cargo = tool::command(&workspace::cargo());
     cargo
         .args(["run", "--quiet", "--package", "hftune-packaging", "--"])
         .args(request.formats)
         .arg("--binary")
         .arg(request.binary)
+        .arg("--notices")
+        .arg(notices)
         .arg("--checkout")
         .arg(workspace::root())
         .args(["--time", &time()?])

@@ -12,6 +12,7 @@ mod faults;
 mod fuzz;
 mod lab;
 mod monitoring;
+mod notices;
 mod packages;
 mod progress;
 mod setup;

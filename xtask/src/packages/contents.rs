@@ -37,7 +37,7 @@ pub const OF_THE_DISTRIBUTION: [&str; 11] = [
 ];
 
 /// What must be in both, whatever else is: a list that nobody looked into could be equal and empty.
-const LEAST: [(&str, &str); 9] = [
+const LEAST: [(&str, &str); 10] = [
     ("/usr/bin/hftune", "-rwxr-xr-x root/root"),
     (
         "/usr/share/bash-completion/completions/hftune",
@@ -48,6 +48,10 @@ const LEAST: [(&str, &str); 9] = [
         "-rw-r--r-- root/root",
     ),
     ("/usr/share/doc/hftune/LICENSE-MIT", "-rw-r--r-- root/root"),
+    (
+        "/usr/share/doc/hftune/third-party/crates.txt",
+        "-rw-r--r-- root/root",
+    ),
     (
         "/usr/share/fish/vendor_completions.d/hftune.fish",
         "-rw-r--r-- root/root",
