@@ -7,6 +7,7 @@ pub mod archive;
 pub mod ethtool;
 pub mod exec;
 pub mod identity;
+mod in_root;
 pub mod lock;
 mod memory;
 pub mod network;

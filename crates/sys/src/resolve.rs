@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::Root;
 
 /// As many links in a row as the kernel follows (path_resolution(7)).
-const MAX_LINKS: usize = 40;
+pub(crate) const MAX_LINKS: usize = 40;
 
 /// The path without links in it; the last component is followed if `follow` says so. What does not exist is kept as it
 /// is, and nothing leads above the root. `None` where the links lead in a circle.
@@ -17,8 +17,7 @@ pub(crate) fn resolve(
     follow: bool,
     mut link: impl FnMut(&Path) -> Option<PathBuf>,
 ) -> Option<PathBuf> {
-    let mut todo: Vec<OsString> = Vec::new();
-    push(&mut todo, path);
+    let mut todo: Vec<OsString> = components(path).collect();
     let mut done = PathBuf::from("/");
     let mut links = 0;
     while let Some(part) = todo.pop() {
@@ -39,23 +38,21 @@ pub(crate) fn resolve(
             if target.is_absolute() {
                 done = PathBuf::from("/");
             }
-            push(&mut todo, &target);
+            todo.extend(components(&target));
         }
     }
     Some(done)
 }
 
-/// Puts the components of a path on the stack, the first one on top.
-fn push(todo: &mut Vec<OsString>, path: &Path) {
-    todo.extend(
-        path.components()
-            .rev()
-            .filter_map(|component| match component {
-                Component::Normal(name) => Some(name.to_owned()),
-                Component::ParentDir => Some("..".into()),
-                _ => None,
-            }),
-    );
+/// The components of a path, the last one first, as they go on a stack.
+pub(crate) fn components(path: &Path) -> impl Iterator<Item = OsString> + '_ {
+    path.components()
+        .rev()
+        .filter_map(|component| match component {
+            Component::Normal(name) => Some(name.to_owned()),
+            Component::ParentDir => Some("..".into()),
+            _ => None,
+        })
 }
 
 /// Resolves the paths of one root, and remembers every link that it looked at.

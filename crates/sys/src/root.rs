@@ -1,15 +1,14 @@
 //! A directory that stands for the machine: `/` itself, or a tree below which everything is read and written.
 
 use std::io::Error as IoError;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
 use hftune_model::{Error, Kind, Result};
-use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, RawDir, ResolveFlags, openat, openat2, readlinkat, statat,
-};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir, openat, readlinkat, statat};
 use rustix::io::Errno;
 
+use crate::in_root;
 use crate::memory::Tree;
 use crate::record::{Recorder, Recording};
 use crate::replay::{Manifest, Replay};
@@ -61,7 +60,7 @@ impl Root {
 
     /// A directory tree in place of the machine.
     ///
-    /// Symbolic links in it are resolved inside it (openat2(2), `RESOLVE_IN_ROOT`), absolute ones too.
+    /// Symbolic links in it are resolved inside it, absolute ones too.
     pub fn tree(prefix: &Path) -> Result<Self> {
         let fd = openat(
             CWD,
@@ -163,14 +162,7 @@ impl Root {
             Place::Live => {
                 openat(CWD, path, flags | OFlags::CLOEXEC, Mode::empty()).map_err(Into::into)
             }
-            Place::Directory(_, root) => openat2(
-                root,
-                relative(path),
-                flags | OFlags::CLOEXEC,
-                Mode::empty(),
-                ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS,
-            )
-            .map_err(Into::into),
+            Place::Directory(_, root) => in_root::open(root.as_fd(), relative(path), flags),
         }
     }
 

@@ -4,21 +4,27 @@ use std::time::Duration;
 
 use hftune_model::{Error, Kind, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, getppid, pidfd_open};
 
 /// Makes a child that calls `look` again and again, after the times that it returns, until this process, or what it
 /// executes, ends. Returns in this process at once; the child never does.
 ///
 /// Call it while there is one thread only: the child has no other.
 pub fn beside(mut look: impl FnMut(u32) -> Duration) -> Result<()> {
-    let failed = |e: rustix::io::Errno| {
+    let failed = |e: Errno| {
         Error::new(
             Kind::Io,
             format!("cannot watch the threads of the program: {e}"),
         )
     };
     let watched = rustix::process::getpid();
-    let end = pidfd_open(watched, PidfdFlags::empty()).map_err(failed)?;
+    let end = match pidfd_open(watched, PidfdFlags::empty()) {
+        Ok(end) => Some(end),
+        // Before Linux 5.3, or a container's filter that does not know it: then each look asks whose child this is.
+        Err(Errno::NOSYS | Errno::PERM) => None,
+        Err(e) => return Err(failed(e)),
+    };
     // SAFETY: this process has one thread (the caller's duty), so that the child may do whatever a process may.
     let child = unsafe { libc::fork() };
     if child < 0 {
@@ -41,10 +47,13 @@ pub fn beside(mut look: impl FnMut(u32) -> Duration) -> Result<()> {
             tv_nsec: 0,
         });
         // It becomes readable when the process ends (pidfd_open(2)).
-        let ended = poll(&mut [PollFd::new(&end, PollFlags::IN)], Some(&wait));
-        match ended {
-            Ok(0) | Err(rustix::io::Errno::INTR) => {}
-            _ => std::process::exit(0),
+        let mut ends: Vec<PollFd<'_>> = end
+            .iter()
+            .map(|end| PollFd::new(end, PollFlags::IN))
+            .collect();
+        let over = !matches!(poll(&mut ends, Some(&wait)), Ok(0) | Err(Errno::INTR));
+        if over || getppid() != Some(watched) {
+            std::process::exit(0);
         }
     }
 }
