@@ -46,8 +46,9 @@ fn by_steps(root: BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result<OwnedFd,
         let here = held.last().map_or(root, AsFd::as_fd);
         let look = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let entry = openat(here, &part, look, Mode::empty())?;
-        let is_link = FileType::from_raw_mode(fstat(&entry)?.st_mode) == FileType::Symlink;
-        if is_link && !(todo.is_empty() && flags.contains(OFlags::NOFOLLOW)) {
+        let kind = FileType::from_raw_mode(fstat(&entry)?.st_mode);
+        let is_last = todo.is_empty();
+        if kind == FileType::Symlink && !(is_last && flags.contains(OFlags::NOFOLLOW)) {
             links += 1;
             if links > MAX_LINKS {
                 return Err(Errno::LOOP);
@@ -58,10 +59,12 @@ fn by_steps(root: BorrowedFd<'_>, path: &Path, flags: OFlags) -> Result<OwnedFd,
                 held.clear();
             }
             todo.extend(components(target));
-        } else if todo.is_empty() {
+        } else if is_last {
             return openat(here, &part, flags | OFlags::NOFOLLOW, Mode::empty());
-        } else {
+        } else if kind == FileType::Directory {
             held.push(entry);
+        } else {
+            return Err(Errno::NOTDIR);
         }
     }
     let here = held.last().map_or(root, AsFd::as_fd);
@@ -119,6 +122,7 @@ mod tests {
             "etc",
             "etc/passwd",
             "etc/passwd/below",
+            "etc/passwd/..",
             "etc/../etc/./passwd",
             "../../etc/passwd",
             "absolute",
