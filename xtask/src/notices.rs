@@ -3,7 +3,7 @@
 
 use crate::static_build::TARGET;
 use crate::{tool, workspace};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -104,11 +104,16 @@ fn crates() -> Result<BTreeMap<Crate, String>> {
         let (package, licence) = line
             .split_once('\t')
             .with_context(|| format!("cargo tree printed {line:?}"))?;
-        if let [name, version] = package.split(' ').collect::<Vec<_>>()[..] {
-            let version = version.trim_start_matches('v').to_owned();
-            let licence = licence.trim_end_matches(" (*)").to_owned();
-            crates.insert((name.to_owned(), version), licence);
+        let mut words = package.split(' ');
+        let (Some(name), Some(version)) = (words.next(), words.next()) else {
+            bail!("cargo tree printed {line:?}");
+        };
+        if words.next().is_some_and(|place| place.starts_with("(/")) {
+            continue;
         }
+        let version = version.trim_start_matches('v').to_owned();
+        let licence = licence.trim_end_matches(" (*)").to_owned();
+        crates.insert((name.to_owned(), version), licence);
     }
     ensure!(!crates.is_empty(), "cargo tree names no crate of others");
     Ok(crates)
