@@ -4,7 +4,6 @@
 use crate::static_build::TARGET;
 use crate::{tool, workspace};
 use anyhow::{Context, Result, bail, ensure};
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
@@ -94,7 +93,8 @@ fn of_crates() -> Result<String> {
 
 /// The crates of others in the binary with their licences: those of the workspace and procedural macros are none.
 fn crates() -> Result<BTreeMap<Crate, String>> {
-    let mut tree = cargo();
+    let mut tree = tool::command(&workspace::cargo());
+    tree.current_dir(workspace::root());
     tree.args(["tree", "--package", "hftune", "--target", TARGET])
         .args(["--edges", "normal,no-proc-macro", "--prefix", "none"])
         .args(["--format", "{p}\t{l}"]);
@@ -121,10 +121,7 @@ fn crates() -> Result<BTreeMap<Crate, String>> {
 
 /// The folders of all packages that cargo knows.
 fn folders() -> Result<BTreeMap<Crate, PathBuf>> {
-    let mut metadata = cargo();
-    metadata.args(["metadata", "--format-version", "1"]);
-    metadata.args(["--filter-platform", TARGET]);
-    let metadata: Value = serde_json::from_str(&tool::read(&mut metadata)?)?;
+    let metadata = workspace::metadata(&["--filter-platform", TARGET])?;
     let packages = metadata["packages"].as_array();
     let mut folders = BTreeMap::new();
     for package in packages.context("cargo metadata names no packages")? {
@@ -142,7 +139,7 @@ fn folders() -> Result<BTreeMap<Crate, PathBuf>> {
 }
 
 /// The files with terms of a folder, sorted.
-fn terms(folder: &Path) -> Result<Vec<PathBuf>> {
+fn terms(folder: &Path) -> Result<BTreeSet<PathBuf>> {
     let mut files = BTreeSet::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -151,7 +148,7 @@ fn terms(folder: &Path) -> Result<Vec<PathBuf>> {
             files.insert(entry.path());
         }
     }
-    Ok(files.into_iter().collect())
+    Ok(files)
 }
 
 /// The page that comes with the compiler: of its library, and of the crates in it.
@@ -192,12 +189,6 @@ fn of_c_library() -> Result<String> {
         );
     }
     Ok(out)
-}
-
-fn cargo() -> std::process::Command {
-    let mut cargo = tool::command(&workspace::cargo());
-    cargo.current_dir(workspace::root());
-    cargo
 }
 
 /// A text that others wrote: some are older than UTF-8.

@@ -21,13 +21,19 @@ pub fn cargo() -> String {
 
 /// The target directory, asked of cargo: a developer may have moved it.
 pub fn target_dir() -> Result<PathBuf> {
-    let mut command = tool::command(&cargo());
-    command
-        .args(["metadata", "--no-deps", "--format-version", "1"])
-        .current_dir(root());
-    let metadata: serde_json::Value = serde_json::from_str(&tool::read(&mut command)?)?;
+    let metadata = metadata(&["--no-deps"])?;
     let dir = metadata["target_directory"]
         .as_str()
         .context("cargo metadata names no target_directory")?;
     Ok(PathBuf::from(dir))
+}
+
+/// What cargo says of the workspace and its packages (cargo-metadata(1)).
+pub fn metadata(arguments: &[&str]) -> Result<serde_json::Value> {
+    let mut command = tool::command(&cargo());
+    command
+        .args(["metadata", "--format-version", "1"])
+        .args(arguments)
+        .current_dir(root());
+    Ok(serde_json::from_str(&tool::read(&mut command)?)?)
 }
